@@ -1,0 +1,61 @@
+"""What a user can ask of the TNC encoder: one immutable value, the key of every cache."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from codec.errors import SettingsError
+from codec.quality import QP_MAX, QP_MIN, qp_of_lmbda, snap_qp
+
+DEFAULT_QP = 32.0
+
+
+@dataclass(frozen=True)
+class EncodeSettings:
+    """Settings of one encode. At most one of `qp`, `lmbda`, `target_bpp`, `target_psnr_db`, `target_bytes` is given.
+
+    Attributes
+    ----------
+    qp : float or None
+        Base QP, 0..63 in steps of 1/16; 32 if nothing else is given.
+    lmbda : float or None
+        Lambda of `J = lambda * 255^2 * D + bpp`; another view of QP.
+    target_bpp, target_psnr_db, target_bytes : float, float, int or None
+        Rate control: found by bisection over QP on real streams.
+    qp_map : numpy.ndarray or None
+        `(ceil(H/16), ceil(W/16))` signed QP offsets, -32..31, one per 16x16 px.
+    model : str
+        "small", "main", or "default" (the best one shipped).
+    analysis : bool
+        Whether the encoder's analysis travels in an ancillary section.
+    """
+
+    qp: float | None = None
+    lmbda: float | None = None
+    target_bpp: float | None = None
+    target_psnr_db: float | None = None
+    target_bytes: int | None = None
+    qp_map: np.ndarray | None = field(default=None, compare=False)
+    model: str = "default"
+    analysis: bool = True
+
+    def __post_init__(self) -> None:
+        given = [self.qp, self.lmbda, self.target_bpp, self.target_psnr_db, self.target_bytes]
+        if sum(value is not None for value in given) > 1:
+            raise SettingsError("give only one of QP, lambda, bpp, PSNR and size")
+        if self.qp is not None and not QP_MIN <= self.qp <= QP_MAX:
+            raise SettingsError(f"QP must lie in {QP_MIN:g}..{QP_MAX:g}, got {self.qp}")
+        for name, value in (("bpp", self.target_bpp), ("PSNR", self.target_psnr_db), ("size", self.target_bytes)):
+            if value is not None and not value > 0:
+                raise SettingsError(f"the target {name} must be positive, got {value}")
+
+    @property
+    def fixed_qp(self) -> float | None:
+        """The QP that these settings name, or None if rate control has to find it."""
+        if self.lmbda is not None:
+            return snap_qp(qp_of_lmbda(self.lmbda))
+        if self.target_bpp is None and self.target_psnr_db is None and self.target_bytes is None:
+            return snap_qp(DEFAULT_QP if self.qp is None else self.qp)
+        return None
