@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,6 +56,15 @@ def read_bytes(path: str | Path) -> bytes:
         raise InputError(error.strerror or str(error), where=str(path)) from error
 
 
+def _deep_color(image: Image.Image) -> bool:
+    """Whether Pillow is about to reduce 16-bit colour to 8 bits; only the arguments of its tiles tell."""
+    for codec, _, _, args in getattr(image, "tile", ()):
+        first, *rest = args if isinstance(args, tuple) else (args,)
+        if re.search(r";16[BLN]", str(first)) or (codec == "ppm" and rest and rest[0] > 255):
+            return True
+    return False
+
+
 def read_picture(path: str | Path) -> Picture:
     """Read an 8-bit grey or RGB picture; palettes are expanded and EXIF orientation applied.
 
@@ -65,16 +75,18 @@ def read_picture(path: str | Path) -> Picture:
         with Image.open(path) as image:
             if max(image.size) > MAX_SIDE_PX:
                 raise InputError(f"{image.size[0]}x{image.size[1]} is over {MAX_SIDE_PX} px a side", where=str(path))
-            if image.mode.startswith(("I", "F")):
+            if image.mode.startswith(("I", "F")) or _deep_color(image):
                 raise InputError(f"more than 8 bits per sample ({image.mode})", where=str(path))
             image.load()
-            icc = image.info.get("icc_profile") or b""
+            icc = b"" if image.mode == "CMYK" else image.info.get("icc_profile") or b""
             image = ImageOps.exif_transpose(image)
             has_alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
             if has_alpha and image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
                 raise InputError("the picture has transparency", where=str(path), hint="flatten it first")
             array = np.array(image.convert("L" if image.mode in ("L", "LA", "1") else "RGB"))
-    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise InputError(f"over {MAX_SIDE_PX} px a side", where=str(path)) from error
+    except UnidentifiedImageError as error:
         raise InputError("not a picture that can be read", where=str(path)) from error
     except (OSError, ValueError, SyntaxError) as error:
         reason = getattr(error, "strerror", None) or str(error)
@@ -90,4 +102,5 @@ def write_picture(picture: Picture, path: str | Path) -> None:
     array = picture.planes[0] if picture.color == "grey" else picture.rgb
     image = Image.fromarray(array)
     with atomic_path(path) as temporary:
-        image.save(temporary, format=WRITABLE[path.suffix.lower()], **({"icc_profile": picture.icc} if picture.icc else {}))
+        metadata = {"icc_profile": picture.icc} if picture.icc else {}
+        image.save(temporary, format=WRITABLE[path.suffix.lower()], **metadata)

@@ -1,0 +1,57 @@
+"""What every test shares: the data folder, Qt without a display, and a process left as it was found."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Before Qt or torch is imported by any test module.
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+ROOT = Path(__file__).resolve().parent.parent
+DESELECTED = pytest.StashKey[int]()
+
+
+def data_folder() -> Path | None:
+    """Folder of the shared pictures: `TNC_DATA`, else `shared/data` beside the checkout, if it is there."""
+    folder = Path(os.environ.get("TNC_DATA") or ROOT.parent / "shared" / "data")
+    return folder if (folder / "test").is_dir() else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if data_folder() is not None:
+        return
+    without = [item for item in items if item.get_closest_marker("data")]
+    if without:
+        items[:] = [item for item in items if not item.get_closest_marker("data")]
+        config.hook.pytest_deselected(items=without)
+    config.stash[DESELECTED] = len(without)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if count := config.stash.get(DESELECTED, 0):
+        terminalreporter.write_line(f"{count} tests deselected: they need the shared pictures, set TNC_DATA to run them")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder of the shared pictures; only for tests marked `data`."""
+    folder = data_folder()
+    if folder is None:
+        raise RuntimeError("a test that uses data_dir must carry the marker `data`")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _keep_torch_threads() -> Iterator[None]:
+    """Tests may change the thread count; the next one starts from the same."""
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else None
+    yield
+    if torch and torch.get_num_threads() != before:
+        torch.set_num_threads(before)
