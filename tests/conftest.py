@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if count := config.stash.get(DESELECTED, 0):
-        terminalreporter.write_line(f"{count} tests deselected: they need the shared pictures, set TNC_DATA to run them")
+        terminalreporter.write_line(f"{count} tests deselected: they need the shared pictures (TNC_DATA)")
 
 
 @pytest.fixture(scope="session")
