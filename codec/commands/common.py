@@ -1,0 +1,120 @@
+"""What several verbs share: common options, JSON, progress, and reading a picture or a stream."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from codec.errors import InputError
+from codec.jobs import Progress, no_progress
+from codec.picture import Picture
+
+DEVICES = ("auto", "cpu", "cuda")
+MODELS = ("default", "small", "main")
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add `--device`."""
+    parser.add_argument(
+        "--device", choices=DEVICES, default="auto", help="where networks run; auto takes a GPU if there is one"
+    )
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add `--model`."""
+    parser.add_argument("--model", choices=MODELS, default="default", help="which trained model codes (%(default)s)")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add `--json`."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+
+
+def number(low: float, high: float = math.inf, *, above: bool = False) -> Callable[[str], float]:
+    """Argument type: a finite number in `low..high`, or strictly above `low`."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"not a number: {text!r}") from None
+        if not math.isfinite(value) or not low <= value <= high or (above and value == low):
+            range_text = f"{low:g}..{high:g}" if math.isfinite(high) else f"{'above' if above else 'at least'} {low:g}"
+            raise argparse.ArgumentTypeError(f"{text} is not {'in ' if math.isfinite(high) else ''}{range_text}")
+        return value
+
+    return parse
+
+
+def whole_number(low: int) -> Callable[[str], int]:
+    """Argument type: an integer of at least `low`."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"not a whole number: {text!r}") from None
+        if value < low:
+            raise argparse.ArgumentTypeError(f"{text} is not at least {low}")
+        return value
+
+    return parse
+
+
+def print_json(values: Mapping[str, object]) -> None:
+    """Print one object; what JSON cannot say (infinite PSNR, undefined MS-SSIM) becomes null."""
+    print(json.dumps(_finite(values), allow_nan=False))
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
+
+
+@contextlib.contextmanager
+def progress_line() -> Iterator[Progress]:
+    """Give a progress function that keeps one line on stderr up to date, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield no_progress
+        return
+
+    def show(fraction: float, note: str) -> None:
+        sys.stderr.write(f"\r\x1b[K{100 * fraction:3.0f} % {note}")
+        sys.stderr.flush()
+
+    try:
+        yield show
+    finally:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+
+
+def check_output(path: Path, *inputs: Path) -> None:
+    """Find out before the work, not after it, that the output cannot be written."""
+    if not path.parent.is_dir():
+        raise InputError("the folder does not exist", where=str(path.parent))
+    if path.is_dir():
+        raise InputError("is a folder", where=str(path), hint="name a file")
+    if path.exists() and any(other.exists() and path.samefile(other) for other in inputs):
+        raise InputError("would overwrite the input", where=str(path), hint="choose another output path")
+
+
+def read_picture_or_stream(path: Path, device: str, progress: Progress) -> Picture:
+    """Read a picture file, or decode a stream (told by its suffix)."""
+    from codec.files import read_bytes, read_picture
+
+    if path.suffix.lower() != ".tnc":
+        return read_picture(path)
+    from codec.tnc.api import decode_image
+
+    return decode_image(read_bytes(path), device=device, progress=progress)

@@ -1,0 +1,123 @@
+"""`tnc encode`: a picture in, a stream out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from codec.commands import common
+from codec.errors import InputError
+from codec.quality import QP_MAX, QP_MIN
+
+if TYPE_CHECKING:
+    import numpy as np
+
+QP_OFFSET_MIN, QP_OFFSET_MAX = -32, 31
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("input", type=Path, metavar="IN", help="8-bit RGB or grey picture, at most 4096 px a side")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.tnc")
+    quality = parser.add_mutually_exclusive_group()
+    quality.add_argument("--qp", type=common.number(QP_MIN, QP_MAX), metavar="N", help="quality, 0 (best) to 63 (32)")
+    positive = common.number(0, above=True)
+    quality.add_argument("--lambda", dest="lmbda", type=positive, metavar="L", help="the same quality by its lambda")
+    quality.add_argument("--bpp", type=positive, metavar="B", help="aim at bits per pixel")
+    quality.add_argument("--psnr", type=positive, metavar="P", help="aim at a PSNR in dB")
+    quality.add_argument("--size", type=common.whole_number(1), metavar="BYTES", help="aim at a file size")
+    parser.add_argument(
+        "--qp-map", type=Path, metavar="CSV", help="signed QP offsets, one line per row of 16x16 px, commas between"
+    )
+    common.add_model(parser)
+    parser.add_argument("--no-analysis", action="store_true", help="leave the encoder's analysis out of the stream")
+    common.add_device(parser)
+    common.add_json(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Encode, write the stream, and say what came out."""
+    common.check_output(args.output, args.input, *([args.qp_map] if args.qp_map else []))
+    from codec.files import read_picture, write_bytes
+    from codec.tnc.settings import EncodeSettings
+
+    picture = read_picture(args.input)
+    settings = EncodeSettings(
+        qp=args.qp,
+        lmbda=args.lmbda,
+        target_bpp=args.bpp,
+        target_psnr_db=args.psnr,
+        target_bytes=args.size,
+        qp_map=read_qp_map(args.qp_map, picture.height_px, picture.width_px) if args.qp_map else None,
+        model=args.model,
+        analysis=not args.no_analysis,
+    )
+    from codec.metrics import psnr_rgb_db
+    from codec.tnc.api import encode_image
+
+    with common.progress_line() as progress:
+        result = encode_image(picture, settings, device=args.device, progress=progress)
+    psnr_db = psnr_rgb_db(picture, result.reconstruction)
+    write_bytes(args.output, result.stream)
+    if args.json:
+        common.print_json(
+            {
+                "bytes": result.bytes,
+                "rd_bytes": result.rd_bytes,
+                "bpp": result.bpp,
+                "qp": result.qp,
+                "lambda": result.lmbda,
+                "psnr_rgb_db": psnr_db,
+                "seconds": result.encode_s,
+                "decode_seconds": result.decode_s,
+                "model": result.model,
+                "width": picture.width_px,
+                "height": picture.height_px,
+                "output": str(args.output),
+            }
+        )
+    else:
+        print(
+            f"{args.output}: {result.bytes:,} bytes, {result.bpp:.4f} bpp, {psnr_db:.2f} dB PSNR (RGB), "
+            f"QP {result.qp:g} = lambda {result.lmbda:.4g}, model {result.model}, {result.encode_s:.2f} s"
+        )
+
+
+def read_qp_map(path: Path, height_px: int, width_px: int) -> np.ndarray:
+    """Read a QP map for a picture of the given size.
+
+    Returns
+    -------
+    numpy.ndarray
+        `(ceil(height_px / 16), ceil(width_px / 16))` int16 offsets in -32..31.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or its size or a value does not fit; it names the line.
+    """
+    import numpy as np
+
+    from codec.files import read_bytes
+
+    rows, cols = -(-height_px // 16), -(-width_px // 16)
+    try:
+        lines = read_bytes(path).decode("utf-8-sig").strip().splitlines()
+    except UnicodeDecodeError:
+        raise InputError("not a text file", where=str(path)) from None
+    if len(lines) != rows:
+        raise InputError(f"{len(lines)} lines, but {height_px} px of height need {rows}", where=str(path))
+    offsets = np.empty((rows, cols), np.int16)
+    for row, line in enumerate(lines):
+        where = f"{path} line {row + 1}"
+        try:
+            values = [int(text) for text in line.split(",")]
+        except ValueError:
+            raise InputError("not whole numbers separated by commas", where=where) from None
+        if len(values) != cols:
+            raise InputError(f"{len(values)} offsets, but {width_px} px of width need {cols}", where=where)
+        if min(values) < QP_OFFSET_MIN or max(values) > QP_OFFSET_MAX:
+            raise InputError(f"an offset is outside {QP_OFFSET_MIN}..{QP_OFFSET_MAX}", where=where)
+        offsets[row] = values
+    return offsets
