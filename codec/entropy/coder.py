@@ -1,0 +1,215 @@
+"""The symbol coder: integers in, bytes out, one probability table per symbol (FORMAT.md, "Symbols").
+
+Within one call the symbols are grouped by table, because the range coder takes thousands of symbols of one model in
+a single fast call. Escaped magnitudes follow after the last group of the call.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import constriction
+import numpy as np
+
+from codec.entropy.tables import N_SCALES, N_TABLES, TOTAL, tables
+from codec.errors import BitstreamError, InputError
+
+MAX_SYMBOL = (1 << 15) - 1
+"""Largest magnitude that can be coded."""
+_MAX_PREFIX = 15
+# Fair bits "1 1 .. 1 0" as one symbol: P(n ones) = 2^-(n+1); the longest run needs no closing zero.
+_PREFIX_COUNTS = np.array([1 << (15 - n) for n in range(_MAX_PREFIX)] + [2])
+
+_queue = constriction.stream.queue
+_model = constriction.stream.model
+
+
+def _categorical(counts: np.ndarray) -> object:
+    # Counts over 2^16 are exact in float64, and so is all that constriction computes from them.
+    return _model.Categorical(counts.astype(np.float64) / TOTAL, perfect=False)
+
+
+@functools.lru_cache(maxsize=N_TABLES)
+def _table_model(table: int) -> object:
+    return _categorical(tables().full_counts(table))
+
+
+@functools.cache
+def _prefix_model() -> object:
+    return _categorical(_PREFIX_COUNTS)
+
+
+@functools.cache
+def _fair_bits() -> object:
+    return _model.Uniform()
+
+
+def _checked_tables(table: np.ndarray) -> np.ndarray:
+    table = np.asarray(table)
+    if table.ndim != 1 or (table.size and table.dtype.kind not in "iu"):
+        raise InputError("table indices must be one row of integers", where="symbol coder")
+    if table.size and (table.min() < 0 or table.max() >= N_TABLES):
+        raise InputError(f"table indices must be 0..{N_TABLES - 1}", where="symbol coder")
+    return table.astype(np.int16, copy=False)
+
+
+def _grouping(table: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[tuple[int, int, int]]]:
+    """Positions of the coded symbols in coding order, their tables, and (table, start, end) of every group."""
+    coded = np.flatnonzero(table % N_SCALES)
+    # A stable sort of int16 is a radix sort: linear.
+    order = coded[np.argsort(table[coded], kind="stable")]
+    grouped = table[order]
+    ends = np.cumsum(np.bincount(grouped, minlength=N_TABLES))
+    groups = [(int(t), int(ends[t - 1]), int(ends[t])) for t in np.flatnonzero(np.diff(ends, prepend=0))]
+    return order, grouped, groups
+
+
+class SymbolEncoder:
+    """Collect symbols, then give the bytes. What is encoded in several calls must be decoded in the same calls."""
+
+    def __init__(self) -> None:
+        self._coder = _queue.RangeEncoder()
+
+    def encode(self, symbols: np.ndarray, table: np.ndarray) -> None:
+        """Append symbols.
+
+        Parameters
+        ----------
+        symbols : numpy.ndarray of int32
+            One row of N integers within +-32767.
+        table : numpy.ndarray of int16
+            N table indices. Where the scale index is 0 the symbol must be 0 and is not coded.
+
+        Raises
+        ------
+        InputError
+            If shapes or values are out of range; nothing has been encoded then.
+        """
+        table = _checked_tables(table)
+        symbols = np.asarray(symbols)
+        if symbols.shape != table.shape or (symbols.size and symbols.dtype.kind not in "iu"):
+            raise InputError("symbols must be one row of integers, as many as table indices", where="symbol coder")
+        if symbols.size and (symbols.min() < -MAX_SYMBOL or symbols.max() > MAX_SYMBOL):
+            raise InputError(f"a symbol is beyond +-{MAX_SYMBOL}", where="symbol coder", hint="use a higher QP")
+        order, grouped, groups = _grouping(table)
+        if np.count_nonzero(symbols) != np.count_nonzero(values := symbols[order].astype(np.int32, copy=False)):
+            raise InputError("a symbol at scale index 0 is not zero", where="symbol coder")
+        reach = tables().radius[grouped]
+        entry = values + reach
+        # Negative values wrap to huge unsigned ones: one comparison finds both tails.
+        escaped = np.flatnonzero(entry.view(np.uint32) > (2 * reach).view(np.uint32))
+        entry[escaped] = 2 * reach[escaped] + 1
+        for t, start, end in groups:
+            self._coder.encode(entry[start:end], _table_model(t))
+        if escaped.size:
+            escaped = escaped[np.argsort(order[escaped], kind="stable")]
+            self._encode_escapes(values[escaped], reach[escaped], tables().escape_order[grouped[escaped]])
+
+    def _encode_escapes(self, values: np.ndarray, reach: np.ndarray, escape_order: np.ndarray) -> None:
+        escape_order = escape_order.astype(np.int32)
+        number = np.abs(values) - reach - 1 + (np.int32(1) << escape_order)
+        suffix_bits = _bit_length(number) - 1
+        self._coder.encode(suffix_bits - escape_order, _prefix_model())
+        suffix = 2 * (number - (np.int32(1) << suffix_bits)) + (values < 0)
+        self._coder.encode(suffix.astype(np.int32), _fair_bits(), np.int32(2) << suffix_bits)
+
+    def finish(self) -> bytes:
+        """Bytes of everything encoded so far: the shortest that decode to it."""
+        if self._coder.is_empty():
+            return b""
+        words = self._coder.get_compressed()
+        position, (lower, span) = self._coder.pos()
+        # Any number in lower .. lower + span - 1, written behind the words before `position`, identifies the symbols.
+        # constriction marks it with a whole word so that foreign data may follow. Our decoder reads zeros after the
+        # end, so we take the number in the interval with most zero bytes at its end, and leave those out.
+        point = int.from_bytes(words[: position + 1].astype(">u4").tobytes(), "big") << 32
+        low = point - ((point - lower) & 0xFFFF_FFFF_FFFF_FFFF)
+        high = low + span - 1
+        bits = 0
+        while (high >> bits + 8) << bits + 8 >= low:
+            bits += 8
+            if high >> bits == 0:
+                return b""
+        return ((high >> bits) << bits).to_bytes(4 * (position + 2), "big").rstrip(b"\0")
+
+
+class SymbolDecoder:
+    """Give back the symbols of a `SymbolEncoder`, call by call with the same tables.
+
+    Damaged data usually decode to wrong symbols without an error: the caller checks a CRC first.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        words = np.frombuffer(bytes(data) + bytes(-len(data) % 4), ">u4").astype(np.uint32)
+        self._coder = _queue.RangeDecoder(words)
+
+    def decode(self, table: np.ndarray) -> np.ndarray:
+        """Decode as many symbols (int32) as there are table indices.
+
+        Raises
+        ------
+        InputError
+            If the table indices are not one row of integers 0..1023.
+        BitstreamError
+            If the data cannot come from a `SymbolEncoder`.
+        """
+        table = _checked_tables(table)
+        symbols = np.zeros(table.size, np.int32)
+        order, grouped, groups = _grouping(table)
+        if not groups:
+            return symbols
+        try:
+            entry = np.concatenate([self._coder.decode(_table_model(t), end - start) for t, start, end in groups])
+            reach = tables().radius[grouped]
+            values = entry - reach
+            escaped = np.flatnonzero(values > reach)
+            if escaped.size:
+                escaped = escaped[np.argsort(order[escaped], kind="stable")]
+                values[escaped] = self._decode_escapes(reach[escaped], tables().escape_order[grouped[escaped]])
+        except AssertionError as error:
+            raise BitstreamError("the coded symbols are damaged", section="symbols") from error
+        symbols[order] = values
+        return symbols
+
+    def _decode_escapes(self, reach: np.ndarray, escape_order: np.ndarray) -> np.ndarray:
+        escape_order = escape_order.astype(np.int32)
+        suffix_bits = self._coder.decode(_prefix_model(), reach.size) + escape_order
+        suffix = self._coder.decode(_fair_bits(), np.int32(2) << suffix_bits)
+        number = (np.int32(1) << suffix_bits) + (suffix >> 1)
+        magnitude = number - (np.int32(1) << escape_order) + reach + 1
+        if magnitude.max() > MAX_SYMBOL:
+            raise BitstreamError(f"a symbol is beyond +-{MAX_SYMBOL}", section="symbols")
+        return np.where(suffix & 1, -magnitude, magnitude)
+
+
+def _bit_length(number: np.ndarray) -> np.ndarray:
+    """Bits of positive int32 (exact: float64 holds them)."""
+    return np.frexp(number.astype(np.float64))[1].astype(np.int32)
+
+
+@functools.cache
+def _half_bits() -> np.ndarray:
+    # One extra element, so that the start of an empty skip table at the end of the list stays a valid index.
+    return np.append(-np.log2(tables().counts / TOTAL), 0.0)
+
+
+def symbol_bits(symbols: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Ideal code length of every symbol, in bits (float64): -log2(count / 2^16), plus the bits of an escape.
+
+    Scale index 0 costs nothing whatever the symbol, which the caller sends as 0. Any shape, `table` broadcast
+    against `symbols`.
+    """
+    symbols, table = np.broadcast_arrays(np.asarray(symbols), np.asarray(table))
+    content = tables()
+    magnitude = np.abs(symbols.astype(np.int32))
+    reach = content.radius[table]
+    coded = reach >= 0
+    bits = np.where(coded, _half_bits()[content.offsets[:-1][table] + np.minimum(magnitude, reach + 1).clip(0)], 0.0)
+    escaped = coded & (magnitude > reach)
+    if escaped.any():
+        order = content.escape_order[table[escaped]].astype(np.int32)
+        number = magnitude[escaped] - reach[escaped] - 1 + (np.int32(1) << order)
+        suffix_bits = _bit_length(number) - 1
+        prefix = suffix_bits - order
+        bits[escaped] += np.minimum(prefix + 1, _MAX_PREFIX) + suffix_bits + 1
+    return bits
