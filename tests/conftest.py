@@ -7,11 +7,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # Before Qt or torch is imported by any test module.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# A busy machine is no failure: no test judges time.
+hypothesis.settings.register_profile("tnc", deadline=None)
+hypothesis.settings.load_profile("tnc")
 
 ROOT = Path(__file__).resolve().parent.parent
 DESELECTED = pytest.StashKey[int]()
