@@ -68,7 +68,7 @@ class Tables:
         return np.concatenate([half[-2:0:-1], half]) if half.size else half
 
 
-def table_index(scale_index: np.ndarray, shape_index: np.ndarray | int) -> np.ndarray:
+def table_index(scale_index: np.ndarray | int, shape_index: np.ndarray | int) -> np.ndarray:
     """Index of a table, `shape_index * 64 + scale_index`, as int16; the caller keeps both indices in range."""
     return (np.asarray(shape_index, np.int16) * N_SCALES + np.asarray(scale_index, np.int16)).astype(np.int16)
 

@@ -1,0 +1,30 @@
+"""Write a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from codec.stream.header import StreamHeader, pack_header
+from codec.stream.sections import Section, check_order, pack_section
+
+
+def write_stream(header: StreamHeader, sections: Sequence[Section]) -> bytes:
+    """Bytes of a complete stream.
+
+    Parameters
+    ----------
+    header : StreamHeader
+    sections : sequence of Section
+        In the order in which they are to stand: a QP map before the slices, the slices from top to bottom,
+        ancillary sections anywhere.
+
+    Raises
+    ------
+    InputError
+        If a header field does not fit the format.
+    BitstreamError
+        If a decoder would refuse these sections.
+    """
+    check_order(header, (section.type for section in sections))
+    body = b"".join(map(pack_section, sections))
+    return pack_header(header, len(body)) + body
