@@ -1,0 +1,3 @@
+"""Other codecs behind one interface, as killable single-threaded subprocesses: what TNC is compared with."""
+
+from __future__ import annotations

@@ -1,0 +1,69 @@
+"""`RunCache`: finished runs in memory, found by `Run.key`, the least recently used ones dropped over a byte cap."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+from codec.run import Run
+
+DEFAULT_LIMIT_BYTES = 512 << 20
+
+
+class RunCache:
+    """Thread-safe.
+
+    Parameters
+    ----------
+    limit_bytes : int
+        Cap on streams, reconstructions and block maps together.
+    """
+
+    def __init__(self, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
+        self._limit = limit_bytes
+        self._runs: OrderedDict[str, tuple[Run, int]] = OrderedDict()
+        self._used = 0
+        self._lock = threading.Lock()
+
+    @property
+    def used_bytes(self) -> int:
+        """What the kept runs occupy."""
+        return self._used
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def get(self, key: str) -> Run | None:
+        """Find a run, or None; a hit makes it the most recent one."""
+        with self._lock:
+            entry = self._runs.get(key)
+            if entry is None:
+                return None
+            self._runs.move_to_end(key)
+            return entry[0]
+
+    def put(self, run: Run) -> None:
+        """Keep a run; one larger than the whole cap is not kept."""
+        size = run_bytes(run)
+        with self._lock:
+            _, old = self._runs.pop(run.key, (None, 0))
+            self._used -= old
+            if size > self._limit:
+                return
+            self._runs[run.key] = (run, size)
+            self._used += size
+            while self._used > self._limit:
+                _, (_, dropped) = self._runs.popitem(last=False)
+                self._used -= dropped
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._runs.clear()
+            self._used = 0
+
+
+def run_bytes(run: Run) -> int:
+    """Memory that a run holds on to: stream, planes and block maps."""
+    planes = sum(plane.nbytes for plane in run.reconstruction.planes)
+    return len(run.stream) + planes + sum(block_map.values.nbytes for block_map in run.block_maps.values())

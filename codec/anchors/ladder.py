@@ -1,0 +1,171 @@
+"""`Ladder`: one anchor's runs on one picture, from coarse to fine, and the run nearest to a size or a PSNR."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from codec.anchors.base import Anchor
+from codec.anchors.cache import RunCache
+from codec.anchors.runs import run_anchor
+from codec.jobs import CancelToken, Progress, check, no_progress
+from codec.picture import Picture
+from codec.run import Run
+
+WAIT_S = 0.05
+
+
+class Ladder:
+    """Runs of one anchor on one picture. Thread-safe: questions are answered while `fill` works.
+
+    Parameters
+    ----------
+    anchor : Anchor
+        What encodes.
+    picture : Picture
+        What is encoded.
+    cache : RunCache, optional
+        Shared store of finished runs. The ladder's own runs stay with it for as long as it lives.
+    """
+
+    def __init__(self, anchor: Anchor, picture: Picture, *, cache: RunCache | None = None) -> None:
+        self.anchor = anchor
+        self.picture = picture
+        self._cache = cache
+        self._runs: dict[float, Run] = {}
+        self._lock = threading.Lock()
+        self._encoding = threading.Lock()
+
+    @property
+    def runs(self) -> list[Run]:
+        """All runs so far, by ascending bytes."""
+        with self._lock:
+            return sorted(self._runs.values(), key=lambda run: run.metrics["bytes"])
+
+    @property
+    def qualities(self) -> list[float]:
+        """Qualities in the order in which `fill` runs them: ends, middle, quarters and so on."""
+        return coarse_to_fine(self.anchor.quality.points())
+
+    @property
+    def complete(self) -> bool:
+        """Whether every quality of the ladder has been run."""
+        with self._lock:
+            return all(quality in self._runs for quality in self.anchor.quality.points())
+
+    def fill(
+        self,
+        *,
+        progress: Progress = no_progress,
+        cancel: CancelToken | None = None,
+        on_run: Callable[[Run], None] | None = None,
+    ) -> list[Run]:
+        """Run every quality that is missing; `on_run` is told of each one from the working thread."""
+        wanted = self.qualities
+        for index, quality in enumerate(wanted):
+            progress(index / len(wanted), f"{self.anchor.label} {self.anchor.quality.name} {quality:g}")
+            run = self.run(quality, cancel=cancel)
+            if on_run is not None:
+                on_run(run)
+        progress(1.0, f"{self.anchor.label} done")
+        return self.runs
+
+    def run(self, quality: float, *, cancel: CancelToken | None = None) -> Run:
+        """Return the run at one quality, made now if it is missing."""
+        quality = self.anchor.quality.snap(quality)
+        with self._one_at_a_time(cancel):
+            with self._lock:
+                known = self._runs.get(quality)
+            if known is not None:
+                return known
+            made = run_anchor(self.anchor, self.picture, quality, cancel=cancel, cache=self._cache)
+            with self._lock:
+                self._runs[quality] = made
+            return made
+
+    def nearest_by_bytes(self, size_bytes: float) -> Run | None:
+        """Return at once the run whose size is nearest (as a ratio); None before the first one."""
+        return self._nearest("bytes", size_bytes)
+
+    def nearest_by_psnr(self, psnr_db: float) -> Run | None:
+        """Return at once the run whose RGB PSNR is nearest; None before the first one."""
+        return self._nearest("psnr_rgb_db", psnr_db)
+
+    def bisect_bytes(self, size_bytes: float, tolerance: float = 0.01, cancel: CancelToken | None = None) -> Run:
+        """Search the qualities until the size is within `tolerance` (a share), or as near as they come."""
+        return self._bisect("bytes", size_bytes, tolerance * size_bytes, cancel)
+
+    def bisect_psnr(self, psnr_db: float, tolerance_db: float = 0.02, cancel: CancelToken | None = None) -> Run:
+        """Search the qualities until the RGB PSNR is within `tolerance_db`, or as near as they come."""
+        return self._bisect("psnr_rgb_db", psnr_db, tolerance_db, cancel)
+
+    def _nearest(self, metric: str, target: float) -> Run | None:
+        return min(self.runs, key=lambda run: distance(metric, run.metrics[metric], target), default=None)
+
+    def _bisect(self, metric: str, target: float, tolerance: float, cancel: CancelToken | None) -> Run:
+        axis = self.anchor.quality
+        # In steps from the worst to the best quality, so that both metrics rise with the step.
+        last = round((axis.high - axis.low) / axis.step)
+
+        def quality_of(step: int) -> float:
+            return axis.snap(axis.high - step * axis.step if axis.lower_is_better else axis.low + step * axis.step)
+
+        low, high = -1, last + 1  # the answer lies strictly between; the ends have not been run
+        with self._lock:
+            known = dict(self._runs)
+        best = self._nearest(metric, target)
+        if best is not None and abs(best.metrics[metric] - target) <= tolerance:
+            return best
+        for quality, run in known.items():
+            step = round((axis.high - quality if axis.lower_is_better else quality - axis.low) / axis.step)
+            if run.metrics[metric] < target:
+                low = max(low, step)
+            else:
+                high = min(high, step)
+        while high - low > 1:
+            check(cancel)
+            step = (low + high) // 2
+            value = self.run(quality_of(step), cancel=cancel).metrics[metric]
+            if abs(value - target) <= tolerance:
+                break
+            low, high = (step, high) if value < target else (low, step)
+        nearest = self._nearest(metric, target)
+        return nearest if nearest is not None else self.run(quality_of(last // 2), cancel=cancel)
+
+    @contextmanager
+    def _one_at_a_time(self, cancel: CancelToken | None) -> Iterator[None]:
+        """Hold the encoder; a cancelled caller does not wait for it."""
+        while not self._encoding.acquire(timeout=WAIT_S):
+            check(cancel)
+        try:
+            check(cancel)
+            yield
+        finally:
+            self._encoding.release()
+
+
+def coarse_to_fine(values: list[float]) -> list[float]:
+    """Order ascending values so that any prefix covers the range: ends, middle, then the middles of the gaps."""
+    if len(values) < 3:
+        return list(values)
+    order, gaps = [0, len(values) - 1], [(0, len(values) - 1)]
+    while gaps:
+        low, high = gaps.pop(0)
+        if high - low > 1:
+            middle = (low + high) // 2
+            order.append(middle)
+            gaps += [(low, middle), (middle, high)]
+    return [values[index] for index in order]
+
+
+def distance(metric: str, value: float, target: float) -> float:
+    """How far a value is from a target: as a ratio for sizes, as a difference for PSNR."""
+    if value == target:
+        return 1.0 if metric == "bytes" else 0.0  # also where both are infinite
+    return max(value, target) / max(min(value, target), 1e-9) if metric == "bytes" else abs(value - target)
+
+
+def mismatch_percent(value: float, target: float) -> float:
+    """By how many percent a value exceeds its target (negative: falls short)."""
+    return 100.0 * (value / target - 1.0)

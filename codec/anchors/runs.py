@@ -1,0 +1,68 @@
+"""One encode and decode of an anchor, measured: a `Run`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from codec.anchors.base import Anchor
+from codec.anchors.cache import RunCache
+from codec.errors import AnchorError
+from codec.jobs import CancelToken, check
+from codec.metrics.measure import measure
+from codec.picture import Picture
+from codec.run import Run, run_key
+
+
+def anchor_key(anchor: Anchor, picture: Picture, quality: float) -> str:
+    """`Run.key` of a run before it is made."""
+    return run_key(anchor.id, picture.source_hash, anchor.settings(quality), anchor.versions())
+
+
+def run_anchor(
+    anchor: Anchor,
+    picture: Picture,
+    quality: float,
+    *,
+    cancel: CancelToken | None = None,
+    cache: RunCache | None = None,
+) -> Run:
+    """Encode, decode and measure; or take the run from the cache.
+
+    Returns
+    -------
+    Run
+        Its `metrics` hold `quality`, `bytes` (as RD figures count it, container included), `bpp`, `psnr_rgb_db`,
+        `psnr_y_db`, `ms_ssim` (left out for small pictures), `encode_s` and `decode_s` (program start included).
+    """
+    if cache is not None and (known := cache.get(anchor_key(anchor, picture, quality))) is not None:
+        return known
+    started = time.perf_counter()
+    stream = anchor.encode(picture, quality, cancel=cancel)
+    encoded = time.perf_counter()
+    decoded = anchor.decode(stream, cancel=cancel)
+    done = time.perf_counter()
+    if (decoded.width_px, decoded.height_px, decoded.color) != (picture.width_px, picture.height_px, picture.color):
+        raise AnchorError(
+            f"decoded to {decoded.width_px}x{decoded.height_px} {decoded.color} "
+            f"instead of {picture.width_px}x{picture.height_px} {picture.color}",
+            where=anchor.label,
+        )
+    check(cancel)
+    size = anchor.rd_bytes(stream)
+    metrics = {"quality": float(quality), "bytes": float(size), "bpp": 8 * size / picture.pixels}
+    metrics |= {name: value for name, value in measure(picture, decoded).items() if value is not None}
+    metrics |= {"encode_s": encoded - started, "decode_s": done - encoded}
+    run = Run(
+        codec=anchor.id,
+        label=anchor.label,
+        source_hash=picture.source_hash,
+        settings=anchor.settings(quality),
+        versions=anchor.versions(),
+        stream=stream,
+        reconstruction=replace(decoded, name=anchor.label),
+        metrics=metrics,
+    )
+    if cache is not None:
+        cache.put(run)
+    return run

@@ -1,0 +1,39 @@
+"""Multi-scale SSIM (Wang, Simoncelli, Bovik 2003) by pytorch-msssim: over R, G and B, mean of the three."""
+
+from __future__ import annotations
+
+import math
+import threading
+
+import numpy as np
+
+from codec.metrics.psnr import check_comparable
+from codec.picture import Picture
+
+SMALLEST_PX = 161
+"""Five scales of an 11-tap window need more than (11 - 1) * 2^4 px on the shorter side."""
+# torch spreads each call over its own threads; several at once would only fight for the cores.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def ms_ssim(reference: Picture, picture: Picture) -> float | None:
+    """MS-SSIM in 0..1; None where a side is under 161 px, for which five scales are not defined."""
+    check_comparable(reference, picture)
+    if min(reference.width_px, reference.height_px) < SMALLEST_PX:
+        return None
+    import torch
+    from pytorch_msssim import ms_ssim as torch_ms_ssim
+
+    def tensor(one: Picture) -> torch.Tensor:
+        array = np.stack(one.planes) if both_grey else one.rgb.transpose(2, 0, 1)
+        return torch.from_numpy(array.astype(np.float32))[None]
+
+    both_grey = reference.color == picture.color == "grey"
+    with _ONE_AT_A_TIME, torch.inference_mode():
+        value = float(torch_ms_ssim(tensor(reference), tensor(picture), data_range=float(reference.peak)))
+    return min(value, 1.0)
+
+
+def ms_ssim_db(value: float) -> float:
+    """MS-SSIM on the logarithmic scale of BD figures, `-10 log10(1 - value)`; infinity at 1."""
+    return -10 * math.log10(1 - value) if value < 1 else math.inf

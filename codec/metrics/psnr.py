@@ -1,0 +1,56 @@
+"""PSNR over RGB and over luma."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from codec.errors import InputError
+from codec.picture import Picture, luma
+
+
+def psnr_rgb_db(reference: Picture, picture: Picture) -> float:
+    """PSNR in dB of the mean squared error over R, G and B together; grey counts as R = G = B.
+
+    Returns
+    -------
+    float
+        Infinity for identical pictures (`codec.metrics.json_ready` turns that into None).
+    """
+    check_comparable(reference, picture)
+    if reference.color == picture.color == "grey":
+        return psnr_of(_mse(reference.planes[0], picture.planes[0]), reference.peak)
+    return psnr_of(_mse(reference.rgb, picture.rgb), reference.peak)
+
+
+def psnr_y_db(reference: Picture, picture: Picture) -> float:
+    """PSNR in dB of BT.601 luma, computed in float from RGB and not rounded; infinity for identical luma."""
+    check_comparable(reference, picture)
+    if reference.color == picture.color == "grey":
+        return psnr_rgb_db(reference, picture)
+    # Luma is linear, so one weighted difference saves converting both pictures.
+    difference = reference.rgb.astype(np.float32) - picture.rgb
+    return psnr_of(float(np.mean(np.square(luma(difference), dtype=np.float64))), reference.peak)
+
+
+def psnr_of(mse: float, peak: float = 255.0) -> float:
+    """PSNR in dB of a mean squared error in code values squared."""
+    return 10 * math.log10(peak * peak / mse) if mse > 0 else math.inf
+
+
+def check_comparable(reference: Picture, picture: Picture) -> None:
+    """Raise `InputError` unless both pictures have the same size and depth and are RGB or grey."""
+    for one in (reference, picture):
+        if one.color == "ycbcr":
+            raise InputError("metrics compare RGB and grey pictures", where=one.name)
+    sizes = [(one.width_px, one.height_px) for one in (reference, picture)]
+    if sizes[0] != sizes[1]:
+        raise InputError(f"sizes differ: {sizes[0][0]}x{sizes[0][1]} and {sizes[1][0]}x{sizes[1][1]}")
+    if reference.bit_depth != picture.bit_depth:
+        raise InputError(f"bit depths differ: {reference.bit_depth} and {picture.bit_depth}")
+
+
+def _mse(a: np.ndarray, b: np.ndarray) -> float:
+    difference = a.astype(np.int32) - b
+    return float(np.mean(np.square(difference, dtype=np.float64)))
