@@ -7,6 +7,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from scipy.special import gammaincc, gammaln
 
+import codec.stream
 from codec.entropy.generate import generate, integer_counts
 from codec.entropy.tables import (
     N_SCALES,
@@ -38,6 +39,7 @@ def test_the_grid_is_the_one_that_the_format_names():
 
 def test_the_shipped_content_is_frozen():
     assert tables_id() == SHIPPED_ID
+    assert SHIPPED_ID in (Path(codec.stream.__file__).parent / "FORMAT.md").read_text(encoding="utf-8")
 
 
 def test_the_generator_makes_what_ships():
