@@ -1,0 +1,3 @@
+"""Every command of the window, declared once."""
+
+from __future__ import annotations

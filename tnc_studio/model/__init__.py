@@ -1,0 +1,3 @@
+"""What the Studio knows: sources, settings, renditions, curves, view. No widgets and no Qt in here."""
+
+from __future__ import annotations

@@ -1,0 +1,137 @@
+"""`Rendition`: one version of the picture as a pane shows it, with what may be said about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+
+from codec.blockmap import BlockMap
+from codec.picture import Picture
+from codec.run import Run
+
+ORIGINAL = "original"
+TNC = "tnc"
+STREAM = "stream"
+SMALLEST_LEVEL_PX = 128
+
+
+class State(StrEnum):
+    """What a rendition's numbers are worth."""
+
+    EMPTY = "empty"
+    PREVIEW = "preview"
+    FINAL = "final"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, eq=False)
+class DisplayImage:
+    """A picture ready to paint: BGRX bytes at full size and at halved sizes for zooming out.
+
+    Attributes
+    ----------
+    levels : tuple of numpy.ndarray
+        `(H, W, 4)` uint8, level k being 2^k times smaller.
+    """
+
+    levels: tuple[np.ndarray, ...]
+
+    @property
+    def width_px(self) -> int:
+        """Width of the full picture."""
+        return self.levels[0].shape[1]
+
+    @property
+    def height_px(self) -> int:
+        """Height of the full picture."""
+        return self.levels[0].shape[0]
+
+    def rgb_at(self, x: int, y: int) -> tuple[int, int, int]:
+        """8-bit R, G, B of one pixel."""
+        b, g, r = (int(v) for v in self.levels[0][y, x, :3])
+        return r, g, b
+
+    @classmethod
+    def of(cls, picture: Picture) -> DisplayImage:
+        """Make the paintable form; costs a few ms per megapixel, so call it in a worker."""
+        return cls(_pyramid(_bgrx(picture)))
+
+    def pasted(self, picture: Picture, top: int, left: int) -> DisplayImage:
+        """Make a copy with `picture` put over it at (top, left)."""
+        base = self.levels[0].copy()
+        base[top : top + picture.height_px, left : left + picture.width_px] = _bgrx(picture)
+        return DisplayImage(_pyramid(base))
+
+
+def _bgrx(picture: Picture) -> np.ndarray:
+    rgb = picture.rgb
+    if picture.bit_depth > 8:
+        rgb = (rgb >> (picture.bit_depth - 8)).astype(np.uint8)
+    array = np.full((*rgb.shape[:2], 4), 255, np.uint8)
+    array[..., :3] = rgb[..., ::-1]
+    return array
+
+
+def _pyramid(level: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Halve by 2x2 means while the shorter side stays above SMALLEST_LEVEL_PX: zooming out neither aliases nor lags."""
+    levels = [level]
+    while min(level.shape[:2]) >= 2 * SMALLEST_LEVEL_PX:
+        height, width = (side // 2 * 2 for side in level.shape[:2])
+        wide = level[:height, :width].astype(np.uint16)
+        rows = wide[0::2] + wide[1::2]
+        level = ((rows[:, 0::2] + rows[:, 1::2] + 2) >> 2).astype(np.uint8)
+        levels.append(level)
+    return tuple(levels)
+
+
+@dataclass(frozen=True, eq=False)
+class Rendition:
+    """What one codec (or the original) shows at the moment.
+
+    Attributes
+    ----------
+    id : str
+        "original", "tnc", "stream" or an anchor's id.
+    label : str
+        Name to show.
+    state : State
+        Whether numbers are final, an estimate, or missing.
+    image : DisplayImage or None
+        Pixels.
+    run : Run or None
+        The encode behind it; None for the original and for a preview.
+    bpp : float or None
+        Bits per pixel; an estimate while `state` is PREVIEW.
+    size_bytes : int or None
+        Bytes of the stream; an estimate while `state` is PREVIEW.
+    psnr_db : float or None
+        PSNR over RGB against the original.
+    quality_text : str
+        Quality used ("QP 31").
+    settings_text : str
+        Codec settings that make the comparison what it is ("vvenc medium 4:2:0 10 bit").
+    note : str
+        Why there is nothing to show, or what is going on.
+    """
+
+    id: str
+    label: str
+    state: State = State.EMPTY
+    image: DisplayImage | None = None
+    run: Run | None = None
+    bpp: float | None = None
+    size_bytes: int | None = None
+    psnr_db: float | None = None
+    quality_text: str = ""
+    settings_text: str = ""
+    note: str = ""
+
+    def with_note(self, note: str) -> Rendition:
+        """Make the same rendition with another note."""
+        return replace(self, note=note)
+
+    def block_map(self, map_id: str) -> BlockMap | None:
+        """Block map of the run behind it, if there is one."""
+        return self.run.block_maps.get(map_id) if self.run is not None else None

@@ -1,0 +1,161 @@
+"""`Session`: the whole state of one window, with an event for every part of it that can change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from tnc_studio.model.curves import Curves, Metric, RdPoint
+from tnc_studio.model.observer import Event
+from tnc_studio.model.renditions import ORIGINAL, TNC, Rendition
+from tnc_studio.model.settings import Tuning
+from tnc_studio.model.source import Source
+from tnc_studio.model.viewstate import ViewState
+
+PANES_MIN, PANES_MAX = 2, 4
+DEFAULT_PANES = (TNC, "bpg", "vvc", ORIGINAL)
+DEFAULT_PANE_COUNT = 3
+
+
+class Severity(StrEnum):
+    """How a message is coloured."""
+
+    INFO = "info"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class Message:
+    """One line for the message bar.
+
+    Attributes
+    ----------
+    text : str
+        What happened, in one line.
+    severity : Severity
+        Information or error.
+    details : str
+        What "Copy details" puts on the clipboard.
+    """
+
+    text: str
+    severity: Severity = Severity.INFO
+    details: str = ""
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """Which block map lies over the TNC pane; an empty `map_id` means none."""
+
+    map_id: str = ""
+    opacity: float = 0.6
+
+
+class Session:
+    """State of a window. Owned by the UI thread; workers get values and give values back, they never touch it."""
+
+    def __init__(self) -> None:
+        self.view = ViewState()
+        self.curves = Curves()
+        self.source: Source | None = None
+        self.stream: bytes = b""
+        self.tuning = Tuning()
+        self.metric = Metric.PSNR_RGB
+        self.overlay = Overlay()
+        self.pane_ids: tuple[str, ...] = DEFAULT_PANES
+        self.pane_count = DEFAULT_PANE_COUNT
+        self.active_pane = 0
+        self.labels: dict[str, str] = {ORIGINAL: "Original", TNC: "TNC"}
+        self.renditions: dict[str, Rendition] = {}
+
+        self.source_changed: Event[[]] = Event()
+        self.tuning_changed: Event[[]] = Event()
+        self.rendition_changed: Event[[str]] = Event()
+        self.labels_changed: Event[[]] = Event()
+        self.curves_changed: Event[[]] = Event()
+        self.metric_changed: Event[[]] = Event()
+        self.panes_changed: Event[[]] = Event()
+        self.overlay_changed: Event[[]] = Event()
+        self.message: Event[[Message]] = Event()
+
+    def set_source(self, source: Source, stream: bytes = b"") -> None:
+        """Open a document: forget renditions and curves of the one before."""
+        self.source = source
+        self.stream = stream
+        self.renditions.clear()
+        self.curves.clear()
+        self.view.set_picture_size(source.width_px, source.height_px)
+        self.source_changed.emit()
+        self.curves_changed.emit()
+
+    def tune(self, **changes: object) -> None:
+        """Replace fields of the tuning; tells about it only if something changed."""
+        tuning = replace(self.tuning, **changes)  # type: ignore[arg-type]
+        if tuning != self.tuning:
+            self.tuning = tuning
+            self.tuning_changed.emit()
+
+    def set_label(self, rendition_id: str, label: str | None) -> None:
+        """Offer a rendition in the panes' lists, or withdraw it (None)."""
+        if label is None:
+            self.labels.pop(rendition_id, None)
+        else:
+            self.labels[rendition_id] = label
+        self.labels_changed.emit()
+
+    def rendition(self, rendition_id: str) -> Rendition:
+        """Return what there is of a rendition; an empty one if nothing yet."""
+        return self.renditions.get(rendition_id) or Rendition(rendition_id, self.labels.get(rendition_id, rendition_id))
+
+    def show(self, rendition: Rendition) -> None:
+        """Put a rendition in place of the one with its id."""
+        self.renditions[rendition.id] = rendition
+        self.rendition_changed.emit(rendition.id)
+
+    @property
+    def visible_ids(self) -> tuple[str, ...]:
+        """Renditions of the panes on screen."""
+        return self.pane_ids[: self.pane_count]
+
+    def set_pane(self, index: int, rendition_id: str) -> None:
+        """Choose the rendition of a pane."""
+        ids = list(self.pane_ids)
+        if ids[index] != rendition_id:
+            ids[index] = rendition_id
+            self.pane_ids = tuple(ids)
+            self.panes_changed.emit()
+
+    def set_pane_count(self, count: int) -> None:
+        """Show two to four panes."""
+        count = min(max(count, PANES_MIN), PANES_MAX)
+        if count != self.pane_count:
+            self.pane_count = count
+            self.panes_changed.emit()
+
+    def set_metric(self, metric: Metric) -> None:
+        """Choose the vertical axis of the plot."""
+        if metric != self.metric:
+            self.metric = metric
+            self.metric_changed.emit()
+
+    def set_overlay(self, **changes: object) -> None:
+        """Change the map or its opacity."""
+        overlay = replace(self.overlay, **changes)  # type: ignore[arg-type]
+        if overlay != self.overlay:
+            self.overlay = overlay
+            self.overlay_changed.emit()
+
+    def add_point(self, point: RdPoint) -> None:
+        """Add a real encode to the curves."""
+        self.curves.add(point)
+        self.curves_changed.emit()
+
+    def tell(self, text: str, *, severity: Severity = Severity.INFO, details: str = "") -> None:
+        """Show a line in the message bar."""
+        self.message.emit(Message(text, severity, details))
+
+    @property
+    def path(self) -> Path | None:
+        """Path of the open document."""
+        return self.source.path if self.source else None

@@ -1,0 +1,90 @@
+"""The one `JobService`: lanes whose answers arrive on the UI thread."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import QObject, Qt, Signal
+
+from tnc_studio.services.lanes import Job, Lane, Priority, Work
+
+DEVICE = "device"
+ANCHORS = "anchors"
+FILES = "files"
+
+
+def limit_torch_threads() -> int:
+    """Leave one core to the anchors and the window; returns the number of threads that torch may use."""
+    import torch
+
+    threads = max(1, (os.cpu_count() or 2) - 1)
+    torch.set_num_threads(threads)
+    return threads
+
+
+class JobService(QObject):
+    """Runs work off the UI thread.
+
+    The device lane is the only thread that runs the network; the anchors lane waits for external programs; the
+    files lane reads and writes. Each lane is one thread, so torch and an external encoder never multiply.
+    """
+
+    changed = Signal()
+    _call = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._call.connect(self._invoke, Qt.ConnectionType.QueuedConnection)
+        self._stopped = False
+        self._lanes = {name: Lane(name, self._post, self.changed.emit) for name in (DEVICE, ANCHORS, FILES)}
+
+    def submit(
+        self,
+        lane: str,
+        channel: str,
+        work: Work,
+        *,
+        done: Callable[[Any], None] | None = None,
+        failed: Callable[[BaseException], None] | None = None,
+        note: str = "",
+        priority: Priority = Priority.NORMAL,
+        preemptible: bool = False,
+    ) -> Job:
+        """Queue work on a lane; see `Job` for what the arguments mean."""
+        return self._lanes[lane].submit(Job(channel, work, note, priority, preemptible, done, failed))
+
+    def cancel(self, *channels: str) -> None:
+        """Cancel the jobs of some channels (a trailing `*` matches the rest), or everything when none is named."""
+
+        def matches(job: Job) -> bool:
+            return not channels or any(
+                job.channel.startswith(name[:-1]) if name.endswith("*") else job.channel == name for name in channels
+            )
+
+        for lane in self._lanes.values():
+            lane.cancel(matches)
+
+    def running(self) -> list[tuple[str, Job, int]]:
+        """(lane, job at work, number waiting behind it) of every lane that works."""
+        rows = ((name, lane.running(), lane.waiting()) for name, lane in self._lanes.items())
+        return [(name, job, waiting) for name, job, waiting in rows if job is not None and not job.dropped]
+
+    def busy(self, prefix: str = "") -> bool:
+        """Whether a job whose channel starts with `prefix` waits or works."""
+        return any(lane.busy(lambda job: job.channel.startswith(prefix)) for lane in self._lanes.values())
+
+    def stop(self) -> None:
+        """Cancel everything and end the threads."""
+        self._stopped = True
+        for lane in self._lanes.values():
+            lane.stop()
+
+    def _post(self, function: Callable[[], None]) -> None:
+        if not self._stopped:
+            self._call.emit(function)
+
+    def _invoke(self, function: Callable[[], None]) -> None:
+        if not self._stopped:
+            function()
