@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from codec.anchors.base import Anchor
 from codec.anchors.cache import RunCache
 from codec.anchors.runs import run_anchor
+from codec.anchors.search import Search, coarse_to_fine, distance
 from codec.jobs import CancelToken, Progress, check, no_progress
 from codec.picture import Picture
 from codec.run import Run
@@ -104,34 +105,16 @@ class Ladder:
         return min(self.runs, key=lambda run: distance(metric, run.metrics[metric], target), default=None)
 
     def _bisect(self, metric: str, target: float, tolerance: float, cancel: CancelToken | None) -> Run:
-        axis = self.anchor.quality
-        # In steps from the worst to the best quality, so that both metrics rise with the step.
-        last = round((axis.high - axis.low) / axis.step)
-
-        def quality_of(step: int) -> float:
-            return axis.snap(axis.high - step * axis.step if axis.lower_is_better else axis.low + step * axis.step)
-
-        low, high = -1, last + 1  # the answer lies strictly between; the ends have not been run
-        with self._lock:
-            known = dict(self._runs)
-        best = self._nearest(metric, target)
-        if best is not None and abs(best.metrics[metric] - target) <= tolerance:
-            return best
-        for quality, run in known.items():
-            step = round((axis.high - quality if axis.lower_is_better else quality - axis.low) / axis.step)
-            if run.metrics[metric] < target:
-                low = max(low, step)
-            else:
-                high = min(high, step)
-        while high - low > 1:
+        search = Search(self.anchor.quality, metric, target)
+        for known in self.runs:
+            search.add(known.metrics["quality"], known.metrics[metric])
+        while (best := self._nearest(metric, target)) is None or abs(best.metrics[metric] - target) > tolerance:
             check(cancel)
-            step = (low + high) // 2
-            value = self.run(quality_of(step), cancel=cancel).metrics[metric]
-            if abs(value - target) <= tolerance:
+            quality = search.next_quality()
+            if quality is None:
                 break
-            low, high = (step, high) if value < target else (low, step)
-        nearest = self._nearest(metric, target)
-        return nearest if nearest is not None else self.run(quality_of(last // 2), cancel=cancel)
+            search.add(quality, self.run(quality, cancel=cancel).metrics[metric])
+        return best if best is not None else self.run(self.qualities[0], cancel=cancel)
 
     @contextmanager
     def _one_at_a_time(self, cancel: CancelToken | None) -> Iterator[None]:
@@ -143,29 +126,3 @@ class Ladder:
             yield
         finally:
             self._encoding.release()
-
-
-def coarse_to_fine(values: list[float]) -> list[float]:
-    """Order ascending values so that any prefix covers the range: ends, middle, then the middles of the gaps."""
-    if len(values) < 3:
-        return list(values)
-    order, gaps = [0, len(values) - 1], [(0, len(values) - 1)]
-    while gaps:
-        low, high = gaps.pop(0)
-        if high - low > 1:
-            middle = (low + high) // 2
-            order.append(middle)
-            gaps += [(low, middle), (middle, high)]
-    return [values[index] for index in order]
-
-
-def distance(metric: str, value: float, target: float) -> float:
-    """How far a value is from a target: as a ratio for sizes, as a difference for PSNR."""
-    if value == target:
-        return 1.0 if metric == "bytes" else 0.0  # also where both are infinite
-    return max(value, target) / max(min(value, target), 1e-9) if metric == "bytes" else abs(value - target)
-
-
-def mismatch_percent(value: float, target: float) -> float:
-    """By how many percent a value exceeds its target (negative: falls short)."""
-    return 100.0 * (value / target - 1.0)

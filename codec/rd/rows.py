@@ -1,0 +1,58 @@
+"""`RdRow`: one point of an RD table, or the reason why it is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codec.run import Run
+
+
+@dataclass(frozen=True)
+class RdRow:
+    """One encode of one picture by one codec. Numbers that were not measured are None.
+
+    Attributes
+    ----------
+    codec, label, settings : str
+        Id, name to show, and the settings in one line; id and settings together name a curve.
+    picture : str
+        Name of the picture; "" where a codec could not run at all.
+    quality : float or None
+        On the codec's own axis.
+    bytes, bpp : float or None
+        As RD figures count them (no ancillary sections; BPG's container added to bare HEVC).
+    psnr_rgb_db, psnr_y_db, ms_ssim : float or None
+        Infinity stands for identical pictures.
+    encode_s, decode_s : float or None
+        Wall time of this run, program start included.
+    kmac_per_px : float or None
+        Of a neural decoder.
+    error : str
+        Why there are no numbers; "" otherwise.
+    """
+
+    codec: str
+    label: str
+    settings: str
+    picture: str
+    quality: float | None = None
+    bytes: float | None = None
+    bpp: float | None = None
+    psnr_rgb_db: float | None = None
+    psnr_y_db: float | None = None
+    ms_ssim: float | None = None
+    encode_s: float | None = None
+    decode_s: float | None = None
+    kmac_per_px: float | None = None
+    error: str = ""
+
+
+METRIC_FIELDS = (
+    "quality", "bytes", "bpp", "psnr_rgb_db", "psnr_y_db", "ms_ssim", "encode_s", "decode_s", "kmac_per_px",
+)  # fmt: skip
+
+
+def row_of_run(run: Run, settings: str, picture: str) -> RdRow:
+    """Make the row of a finished run."""
+    values = {name: run.metrics.get(name) for name in METRIC_FIELDS}
+    return RdRow(run.codec, run.label, settings, picture, **values, error="")
