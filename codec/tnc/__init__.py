@@ -1,0 +1,1 @@
+"""The TNC picture codec: transform, entropy model, stream, rate control."""

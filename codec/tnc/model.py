@@ -1,0 +1,117 @@
+"""The complete VAE branch: transform, gains, hyper prior and mean context in one module, and its training pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from codec.entropy.likelihood import bits
+from codec.entropy.tables import SCALE_MAX, SCALE_MIN
+from codec.integer.layers import round_ste
+from codec.quality import QP_STEPS
+from codec.tnc.config import ModelConfig
+from codec.tnc.context import MeanContext
+from codec.tnc.gain import GAIN_AT_32, Gains
+from codec.tnc.hyper import INDEX_EXPONENT, HyperAnalysis, HyperDecoder, HyperPrior, index_of_scale, scale_of_index
+from codec.tnc.linear import strongest_basis
+from codec.tnc.transform import Analysis, Synthesis
+
+SHAPE = 1.5
+"""Shape of every generalised Gaussian while the shape is fixed (HPCM uses the same value, arXiv 2507.19125)."""
+
+
+@dataclass
+class TrainingPass:
+    """What one differentiable pass gives.
+
+    Attributes
+    ----------
+    picture : torch.Tensor
+        `(B, 3, H, W)` reconstruction in [-0.5, 0.5], not clipped.
+    y_bits, z_bits : torch.Tensor
+        `(B, C, H/16, W/16)` and `(B, Cz, H/64, W/64)` estimated bits.
+    """
+
+    picture: torch.Tensor
+    y_bits: torch.Tensor
+    z_bits: torch.Tensor
+
+
+class TncModel(nn.Module):
+    """All networks of one TNC model.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        Shape.
+    fused : bool
+        Build fused 3x3 kernels, as shipped weights hold them.
+    """
+
+    def __init__(self, config: ModelConfig, *, fused: bool = False) -> None:
+        super().__init__()
+        self.config = config
+        self.analysis = Analysis(config, fused=fused)
+        self.hyper_analysis = HyperAnalysis(config, fused=fused)
+        self.hyper_prior = HyperPrior(config.z_channels)
+        self.hyper_decoder = HyperDecoder(config)
+        self.gains = Gains(config.y_channels)
+        self.context = MeanContext(config, fused=fused)
+        self.synthesis = Synthesis(config, fused=fused)
+
+    def start_from_dct(self, pictures: torch.Tensor) -> None:
+        """Initialise the linear path and the spreads from sample pictures `(B, 3, H, W)` in [-0.5, 0.5]."""
+        basis, std = strongest_basis(pictures, self.config.y_channels)
+        spread = std + 1.0 / GAIN_AT_32  # a coefficient below one quantisation step must not be blown up
+        with torch.no_grad():
+            self.analysis.linear.weight.copy_(basis)
+            self.synthesis.linear.weight.copy_(basis.T)
+            for owner in (self.analysis, self.synthesis, self.context):
+                owner.latent_std.copy_(spread)
+            self.hyper_decoder.index16.weight.mul_(0.1)
+            self.hyper_decoder.index16.bias.copy_(index_of_scale((std * GAIN_AT_32).clamp(SCALE_MIN, SCALE_MAX)))
+
+    def forward(
+        self, x: torch.Tensor, qp_map: torch.Tensor, base_qp: torch.Tensor, absent: torch.Tensor | None = None
+    ) -> TrainingPass:
+        """One training pass: noise for the rate, straight-through rounding for everything that is decoded.
+
+        Parameters
+        ----------
+        x : torch.Tensor
+            `(B, 3, H, W)` in [-0.5, 0.5], sides multiples of 64.
+        qp_map : torch.Tensor
+            `(B, H/16, W/16)` local QPs, multiples of 1/16.
+        base_qp : torch.Tensor
+            `(B,)` base QPs: choose the tables of z.
+        absent : torch.Tensor, optional
+            `(B, H/16, W/16)` booleans: positions whose symbols are not sent.
+        """
+        y = self.analysis(x)  # (B, C, H/16, W/16)
+        gain = self.gains.gain(qp_map)
+        target = y * gain
+        z = self.hyper_analysis(y / self.analysis.latent_std[:, None, None], target, qp_map)
+        z_scale = self.hyper_prior.scale(base_qp)[:, :, None, None].expand_as(z)
+        shape = torch.tensor(SHAPE, device=x.device)
+        z_bits = bits(z + torch.rand_like(z) - 0.5, z_scale, shape)
+
+        symbols = round_ste(z).permute(0, 2, 3, 1)  # (B, H/64, W/64, Cz)
+        features, index16 = self.hyper_decoder(symbols, qp_map * QP_STEPS)
+        index = index16.permute(0, 3, 1, 2) * 2.0**-INDEX_EXPONENT
+        scale = scale_of_index(index.clamp(-8, 72)).clamp(SCALE_MIN, SCALE_MAX)
+
+        sent = None if absent is None else ~absent[:, None]
+
+        def quantise(mean: torch.Tensor, group: slice) -> torch.Tensor:
+            residual = round_ste(target[:, group] - mean)
+            return mean + (residual if sent is None else residual * sent)
+
+        mean, y_hat = self.context(features.permute(0, 3, 1, 2), qp_map, gain, quantise)
+        residual = target - mean
+        y_bits = bits(residual + torch.rand_like(residual) - 0.5, scale, shape)
+        if sent is not None:
+            y_bits = y_bits * sent
+        picture = self.synthesis(y_hat * self.gains.inverse(qp_map), qp_map)
+        return TrainingPass(picture, y_bits, z_bits)

@@ -1,0 +1,182 @@
+"""The training loop of stages 1 and 2: constant rate, EMA, checkpoints, resume, cool-down branch."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from codec.errors import CodecError
+from codec.files import atomic_path
+from codec.tnc.model import TncModel
+from codec.training.data import CropSource
+from codec.training.muon import Muon
+from codec.training.stages import rate_distortion_cost, sample_conditions
+
+
+@dataclass
+class TrainOptions:
+    """Options of one run.
+
+    Attributes
+    ----------
+    stage : int
+        1: single rate; 2: many rates.
+    batch : int
+        Crops per step.
+    lr_matrix, lr_other : float
+        Learning rates of Muon (matrices) and AdamW (the rest).
+    cooldown : float
+        Share of the run, at its end, over which the rate falls linearly to 5 %; 0 keeps it constant.
+    warmup : int
+        Steps of linear warm-up.
+    minutes : float
+        Wall-clock budget of the run.
+    ema : float
+        Decay of the weight average.
+    clip : float
+        Limit of the gradient norm.
+    amp : bool
+        bfloat16 in the transforms' convolutions (accelerators only).
+    """
+
+    stage: int = 2
+    batch: int = 8
+    lr_matrix: float = 2e-3
+    lr_other: float = 1e-3
+    cooldown: float = 0.0
+    warmup: int = 50
+    minutes: float = 60.0
+    ema: float = 0.995
+    clip: float = 1.0
+    amp: bool = False
+    seed: int = 1
+
+
+def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """Matrices of at least 8 rows for Muon; depthwise kernels, gains and vectors for AdamW."""
+    matrices, others = [], []
+    for name, p in model.named_parameters():
+        matrix = p.ndim == 2 and min(p.shape) >= 16 and "gains" not in name and "hyper_prior" not in name
+        (matrices if matrix else others).append(p)
+    return matrices, others
+
+
+class Trainer:
+    """State of one run: model, average, optimisers, step count."""
+
+    def __init__(self, model: TncModel, source: CropSource, options: TrainOptions) -> None:
+        self.model, self.source, self.options = model, source, options
+        self.device = next(model.parameters()).device
+        matrices, others = split_parameters(model)
+        self.muon = Muon(matrices, lr=options.lr_matrix)
+        self.adam = torch.optim.AdamW(others, lr=options.lr_other, betas=(0.9, 0.99), weight_decay=0.0)
+        self.average = {name: p.detach().clone() for name, p in model.state_dict().items()}
+        self.generator = torch.Generator().manual_seed(options.seed)
+        self.step_count = 0
+        self.seconds = 0.0
+
+    def rate_factor(self, fraction: float) -> float:
+        """Factor on the learning rates at a fraction of the time budget."""
+        factor = min(1.0, (self.step_count + 1) / max(1, self.options.warmup))
+        if self.options.cooldown > 0 and fraction > 1 - self.options.cooldown:
+            factor *= max(0.05, (1 - fraction) / self.options.cooldown)
+        return factor
+
+    def step(self, fraction: float) -> dict[str, float]:
+        """One update; returns the figures of the batch."""
+        o = self.options
+        x = self.source.batch(o.batch)
+        conditions = sample_conditions(o.stage, o.batch, x.shape[2] // 16, x.shape[3] // 16, self.generator)
+        conditions.qp_map = conditions.qp_map.to(self.device)
+        conditions.base_qp = conditions.base_qp.to(self.device)
+        conditions.absent = None if conditions.absent is None else conditions.absent.to(self.device)
+        result = self.model(x, conditions.qp_map, conditions.base_qp, conditions.absent)
+        cost = rate_distortion_cost(result, x, conditions)
+        self.muon.zero_grad(set_to_none=True)
+        self.adam.zero_grad(set_to_none=True)
+        cost.loss.backward()
+        norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), o.clip))
+        self.step_count += 1
+        if math.isfinite(norm):
+            factor = self.rate_factor(fraction)
+            self.muon.param_groups[0]["lr"] = o.lr_matrix * factor
+            self.adam.param_groups[0]["lr"] = o.lr_other * factor
+            self.muon.step()
+            self.adam.step()
+            decay = min(o.ema, self.step_count / (self.step_count + 10))
+            with torch.no_grad():
+                for name, p in self.model.state_dict().items():
+                    if p.dtype.is_floating_point:
+                        self.average[name].lerp_(p, 1 - decay)
+        return {"loss": float(cost.loss), "bpp": cost.bpp, "mse": cost.mse_8bit, "z": cost.z_share, "norm": norm}
+
+    def save(self, path: Path) -> None:
+        """Checkpoint with everything that a resume needs."""
+        state = {
+            "model": self.model.state_dict(), "average": self.average, "muon": self.muon.state_dict(),
+            "adam": self.adam.state_dict(), "step": self.step_count, "seconds": self.seconds,
+            "config": self.model.config.to_json(),
+        }  # fmt: skip
+        with atomic_path(path) as temporary:
+            torch.save(state, temporary)
+
+    def load(self, path: Path) -> None:
+        """Resume from a checkpoint of `save`; only tensors and plain values are read."""
+        try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
+            self.model.load_state_dict(state["model"])
+            self.average = state["average"]
+            self.muon.load_state_dict(state["muon"])
+            self.adam.load_state_dict(state["adam"])
+        except (OSError, RuntimeError, KeyError, ValueError) as error:
+            raise CodecError(f"the checkpoint does not fit: {error}", where=str(path)) from error
+        self.step_count, self.seconds = state["step"], state["seconds"]
+
+    def averaged(self) -> TncModel:
+        """A copy of the model with averaged weights."""
+        copy = TncModel(self.model.config).to(self.device)
+        copy.load_state_dict(self.average)
+        return copy.eval()
+
+    def run(
+        self, checkpoint: Path, report: Callable[[dict[str, float]], None], evaluate_every_s: float = 150.0,
+        evaluate: Callable[[TncModel], dict[str, float]] | None = None, stop: Callable[[], bool] = lambda: False,
+    ) -> None:  # fmt: skip
+        """Train until the time budget is spent, saving and evaluating as it goes."""
+        start, last = time.monotonic(), time.monotonic()
+        budget = self.options.minutes * 60
+        before = self.seconds
+        recent: list[dict[str, float]] = []
+        while (elapsed := time.monotonic() - start) < budget and not stop():
+            recent.append(self.step(elapsed / budget))
+            self.seconds = before + time.monotonic() - start
+            if time.monotonic() - last > evaluate_every_s:
+                self._report(report, recent, evaluate)
+                self.save(checkpoint)
+                recent, last = [], time.monotonic()
+        self._report(report, recent, evaluate)
+        self.save(checkpoint)
+
+    def _report(
+        self, report: Callable[[dict[str, float]], None], recent: list[dict[str, float]],
+        evaluate: Callable[[TncModel], dict[str, float]] | None,
+    ) -> None:  # fmt: skip
+        row = {"step": float(self.step_count), "seconds": round(self.seconds, 1)}
+        if recent:
+            row |= {key: sum(r[key] for r in recent) / len(recent) for key in recent[0]}
+        if evaluate is not None:
+            row |= evaluate(self.averaged())
+        report(row)
+
+
+def append_log(path: Path, row: dict[str, float]) -> None:
+    """Append one JSON line."""
+    with path.open("a", encoding="utf-8") as log:
+        log.write(json.dumps({key: round(value, 5) for key, value in row.items()}) + "\n")
