@@ -6,12 +6,13 @@ import argparse
 import contextlib
 import json
 import math
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from codec.errors import InputError
-from codec.jobs import Progress, no_progress
+from codec.jobs import CancelToken, Progress, no_progress
 from codec.picture import Picture
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -118,3 +119,25 @@ def read_picture_or_stream(path: Path, device: str, progress: Progress) -> Pictu
     from codec.tnc.api import decode_image
 
     return decode_image(read_bytes(path), device=device, progress=progress)
+
+
+@contextlib.contextmanager
+def cancel_on_signal() -> Iterator[CancelToken]:
+    """Give a token that Ctrl-C or a termination raises, so that threads and child processes end in order.
+
+    A second Ctrl-C interrupts at once.
+    """
+    token = CancelToken()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def cancel(number: int, frame: object) -> None:
+        token.cancel()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in before:
+        signal.signal(number, cancel)
+    try:
+        yield token
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -26,6 +26,7 @@ def run(args: argparse.Namespace) -> None:
     if args.json:
         common.print_json(metrics)
     else:
+        ms_ssim = metrics["ms_ssim"]
         print(f"PSNR (RGB)  {metrics['psnr_rgb_db']:8.3f} dB")
         print(f"PSNR (Y)    {metrics['psnr_y_db']:8.3f} dB")
-        print(f"MS-SSIM     {metrics['ms_ssim']:8.5f}")
+        print(f"MS-SSIM     {'not defined for so small a picture' if ms_ssim is None else f'{ms_ssim:8.5f}'}")
