@@ -13,8 +13,6 @@ from codec.quality import QP_MAX, QP_MIN
 if TYPE_CHECKING:
     import numpy as np
 
-QP_OFFSET_MIN, QP_OFFSET_MAX = -32, 31
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -100,6 +98,7 @@ def read_qp_map(path: Path, height_px: int, width_px: int) -> np.ndarray:
     import numpy as np
 
     from codec.files import read_bytes
+    from codec.stream.qp_map import OFFSET_MAX, OFFSET_MIN
 
     rows, cols = -(-height_px // 16), -(-width_px // 16)
     try:
@@ -117,7 +116,7 @@ def read_qp_map(path: Path, height_px: int, width_px: int) -> np.ndarray:
             raise InputError("not whole numbers separated by commas", where=where) from None
         if len(values) != cols:
             raise InputError(f"{len(values)} offsets, but {width_px} px of width need {cols}", where=where)
-        if min(values) < QP_OFFSET_MIN or max(values) > QP_OFFSET_MAX:
-            raise InputError(f"an offset is outside {QP_OFFSET_MIN}..{QP_OFFSET_MAX}", where=where)
+        if min(values) < OFFSET_MIN or max(values) > OFFSET_MAX:
+            raise InputError(f"an offset is outside {OFFSET_MIN}..{OFFSET_MAX}", where=where)
         offsets[row] = values
     return offsets
