@@ -1,0 +1,261 @@
+"""The still encoder: analysis once, then any number of real streams or previews at other QPs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from codec.blockmap import BlockMap
+from codec.errors import SettingsError
+from codec.jobs import CancelToken, Progress, check, no_progress
+from codec.picture import Picture
+from codec.quality import QP_STEPS, lmbda_of_qp, snap_qp
+from codec.stream import Section, SectionType, StreamHeader, bits_by_kind, encode_analysis, encode_qp_map, write_stream
+from codec.stream import read_stream
+from codec.tnc.config import PATCH_PX
+from codec.tnc.decoder import decode_parsed, networks
+from codec.tnc.latents import FromAnalysis, walk
+from codec.tnc.layout import ROWS_PER_UNIT, Layout, padded
+from codec.tnc.models import load_by_name, pick_device
+from codec.tnc.rate_control import find_qp
+from codec.tnc.settings import EncodeSettings
+from codec.tnc.tensors import check_picture, to_picture, to_tensor
+
+QP_OFFSET_MIN, QP_OFFSET_MAX = -32, 31
+
+
+@dataclass(frozen=True, eq=False)
+class EncodeResult:
+    """A stream and what its decoder makes of it.
+
+    Attributes
+    ----------
+    stream : bytes
+        The complete stream.
+    reconstruction : Picture
+        Decoded from `stream`.
+    qp, lmbda : float
+        Base QP and its lambda.
+    model : str
+        Name of the model.
+    encode_s, decode_s : float
+        Seconds of encoding (the decode left out) and of decoding.
+    rd_bytes : int
+        Bytes without ancillary sections: what rates are computed from.
+    bits_by_part : mapping of str to int
+        Bits of the header, the slices, the QP map ... in the stream.
+    block_maps : mapping of str to BlockMap
+        "bits", "qp" per 16x16 px.
+    """
+
+    stream: bytes = field(repr=False)
+    reconstruction: Picture
+    qp: float
+    lmbda: float
+    model: str
+    encode_s: float
+    decode_s: float
+    rd_bytes: int
+    bits_by_part: Mapping[str, int]
+    block_maps: Mapping[str, BlockMap] = field(repr=False)
+
+    @property
+    def bytes(self) -> int:
+        """Size of the whole stream."""
+        return len(self.stream)
+
+    @property
+    def bpp(self) -> float:
+        """Bits per pixel, ancillary sections left out."""
+        return 8.0 * self.rd_bytes / self.reconstruction.pixels
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """An estimate without a stream: picture of the window and ideal bits of the window per pixel."""
+
+    picture: Picture
+    bpp_estimate: float
+    qp: float
+
+
+@dataclass(frozen=True)
+class _Coded:
+    """Symbols and payloads at one QP."""
+
+    source: FromAnalysis
+    payloads: list[bytes]
+    y_hat: torch.Tensor
+    qp16_map: torch.Tensor
+
+
+class ImageEncoder:
+    """Encoder of one picture. The analysis runs once, in the constructor.
+
+    Parameters
+    ----------
+    picture : Picture
+        8-bit grey or RGB, at most 4096 px a side.
+    model : str
+        "small", "main" or "default".
+    device : str
+        "auto", "cpu" or "cuda".
+    """
+
+    def __init__(
+        self, picture: Picture, *, model: str = "default", device: str = "auto",
+        progress: Progress = no_progress, cancel: CancelToken | None = None,
+    ) -> None:  # fmt: skip
+        check_picture(picture)
+        start = time.perf_counter()
+        progress(0.0, "loading the model")
+        self.picture = picture
+        self.model = load_by_name(model, pick_device(device))
+        self.layout = Layout(picture.height_px, picture.width_px)
+        check(cancel)
+        progress(0.1, "analysing")
+        with networks():
+            self.y = self.model.net.analysis(to_tensor(picture, self.model.device))  # (1, C, rows, cols)
+        self.analysis_s = time.perf_counter() - start
+
+    def _header(self, qp: float) -> StreamHeader:
+        return StreamHeader(
+            width_px=self.picture.width_px, height_px=self.picture.height_px,
+            color="grey" if self.picture.color == "grey" else "rgb", qp=qp,
+            entropy_id=self.model.entropy_id, synthesis_id=self.model.synthesis_id,
+            slice_units=self.layout.slice_units,
+        )  # fmt: skip
+
+    def _offsets(self, qp_map: np.ndarray | None) -> np.ndarray | None:
+        """Check a QP map; all zeros are no map."""
+        if qp_map is None:
+            return None
+        grid = (-(-self.picture.height_px // PATCH_PX), -(-self.picture.width_px // PATCH_PX))
+        if qp_map.shape != grid:
+            raise SettingsError(f"the QP map has {qp_map.shape} entries, the picture needs {grid} (rows, columns)")
+        if not np.array_equal(qp_map, np.round(qp_map)) or qp_map.min() < QP_OFFSET_MIN or qp_map.max() > QP_OFFSET_MAX:
+            raise SettingsError(f"QP offsets must be whole numbers in {QP_OFFSET_MIN}..{QP_OFFSET_MAX}")
+        return qp_map.astype(np.int8) if qp_map.any() else None
+
+    def _code(self, qp: float, offsets: np.ndarray | None, cancel: CancelToken | None) -> _Coded:
+        base = round(qp * QP_STEPS)
+        qp16_map = self.layout.spread_qp_map(base, offsets)
+        source = FromAnalysis(self.model, self.layout, self.y)
+        with networks():
+            y_hat = walk(self.model, self.layout, base, qp16_map, self.layout.outside(), source, cancel)
+        return _Coded(source, source.payloads(), y_hat, qp16_map)
+
+    def _write(self, qp: float, coded: _Coded, offsets: np.ndarray | None, analysis: dict[str, object] | None) -> bytes:
+        sections = []
+        if offsets is not None:
+            sections.append(Section(SectionType.QP_MAP, encode_qp_map(offsets)))
+        sections += [Section(SectionType.SLICE, payload) for payload in coded.payloads]
+        if self.picture.icc:
+            sections.append(Section(SectionType.ICC, self.picture.icc))
+        if self.picture.exif:
+            sections.append(Section(SectionType.EXIF, self.picture.exif))
+        if analysis is not None:
+            sections.append(Section(SectionType.ANALYSIS, encode_analysis(analysis)))
+        return write_stream(self._header(qp), sections)
+
+    def _trial(self, qp: float, offsets: np.ndarray | None, cancel: CancelToken | None) -> bytes:
+        """A real stream for rate control, without analysis section."""
+        return self._write(qp, self._code(qp, offsets, cancel), offsets, None)
+
+    def encode(
+        self, settings: EncodeSettings, *, progress: Progress = no_progress, cancel: CancelToken | None = None
+    ) -> EncodeResult:
+        """Write a real stream and decode it again.
+
+        Raises
+        ------
+        SettingsError
+            If the settings contradict the picture, or a target cannot be reached.
+        Cancelled
+            If `cancel` was raised.
+        """
+        start = time.perf_counter()
+        offsets = self._offsets(settings.qp_map)
+        progress(0.3, "coding")
+        qp = settings.fixed_qp
+        if qp is None:
+            qp = find_qp(
+                settings, self.picture, lambda q: self._trial(q, offsets, cancel),
+                lambda stream: decode_parsed(read_stream(stream), self.model, cancel), progress,
+            )  # fmt: skip
+        coded = self._code(qp, offsets, cancel)
+        y_bits, z_bits = coded.source.bit_maps()
+        maps = self._maps(y_bits + z_bits, coded.qp16_map)
+        analysis = self._analysis(y_bits, z_bits, time.perf_counter() - start) if settings.analysis else None
+        stream = self._write(qp, coded, offsets, analysis)
+        encode_s = time.perf_counter() - start + self.analysis_s
+        check(cancel)
+        progress(0.7, "decoding what was written")
+        start = time.perf_counter()
+        parsed = read_stream(stream)
+        reconstruction = decode_parsed(parsed, self.model, cancel)
+        progress(1.0, "done")
+        return EncodeResult(
+            stream, reconstruction, qp, lmbda_of_qp(qp), self.model.config.name, encode_s,
+            time.perf_counter() - start, parsed.rd_bytes, bits_by_kind(parsed.infos), maps,
+        )  # fmt: skip
+
+    def _maps(self, bits: np.ndarray, qp16_map: torch.Tensor) -> dict[str, BlockMap]:
+        rows, cols = -(-self.picture.height_px // PATCH_PX), -(-self.picture.width_px // PATCH_PX)
+        block = (PATCH_PX, PATCH_PX)
+        qp = qp16_map.numpy()[:rows, :cols] / QP_STEPS
+        return {
+            "bits": BlockMap("bits", "Bits per block", "bit", block, bits[:rows, :cols], color_map="viridis"),
+            "qp": BlockMap("qp", "QP per block", "", block, qp, color_map="cividis"),
+        }
+
+    def _analysis(self, y_bits: np.ndarray, z_bits: np.ndarray, seconds: float) -> dict[str, object]:
+        """What travels for the curious: bits of 64x64 blocks by element, and timings. A decoder never needs it."""
+
+        def by_unit(bits: np.ndarray) -> list[list[int]]:
+            rows, cols = (n // ROWS_PER_UNIT for n in bits.shape)
+            return bits.reshape(rows, ROWS_PER_UNIT, cols, ROWS_PER_UNIT).sum((1, 3)).round().astype(int).tolist()
+
+        return {
+            "block_px": PATCH_PX * ROWS_PER_UNIT, "y_bits": by_unit(y_bits), "z_bits": by_unit(z_bits),
+            "analysis_ms": round(self.analysis_s * 1000), "coding_ms": round(seconds * 1000),
+        }  # fmt: skip
+
+    def preview(
+        self, qp: float, *, qp_map: np.ndarray | None = None, window: tuple[int, int, int, int] | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Preview:  # fmt: skip
+        """Estimate what a QP would give, without a stream.
+
+        Parameters
+        ----------
+        window : tuple of int, optional
+            Top, left, height and width in pixels; only this part is computed, grown to whole 64-px units. The picture
+            returned covers exactly the window. Near the window's edges it may differ a little from a real decode.
+        """
+        qp = snap_qp(qp)
+        offsets = self._offsets(qp_map)
+        full = self.layout.spread_qp_map(round(qp * QP_STEPS), offsets)
+        top, left, height, width = window or (0, 0, self.picture.height_px, self.picture.width_px)
+        height, width = min(height, self.picture.height_px - top), min(width, self.picture.width_px - left)
+        if min(top, left) < 0 or min(height, width) <= 0:
+            raise SettingsError("the preview window lies outside the picture")
+        unit = PATCH_PX * ROWS_PER_UNIT
+        row0, col0 = top // unit * ROWS_PER_UNIT, left // unit * ROWS_PER_UNIT
+        layout = Layout(padded(top + height) - row0 * PATCH_PX, padded(left + width) - col0 * PATCH_PX)
+        area = (slice(row0, row0 + layout.rows), slice(col0, col0 + layout.cols))
+        qp16_map, absent = full[area], self.layout.outside()[area]
+        source = FromAnalysis(self.model, layout, self.y[(..., *area)])
+        with networks():
+            y_hat = walk(self.model, layout, round(qp * QP_STEPS), qp16_map, absent, source, cancel)
+            check(cancel)
+            x = self.model.net.synthesis(y_hat, qp16_map[None].to(y_hat.device, torch.float32) / QP_STEPS)
+        x = x[:, :, top - row0 * PATCH_PX :, left - col0 * PATCH_PX :]
+        grey = self.picture.color == "grey"
+        picture = to_picture(x, height, width, grey=grey, name=self.picture.name, icc=self.picture.icc, exif=b"")
+        bits = sum(part.sum() for part in source.bit_maps())
+        return Preview(picture, float(bits) / (layout.rows * layout.cols * PATCH_PX**2), qp)

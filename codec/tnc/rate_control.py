@@ -1,0 +1,55 @@
+"""Rate control: bisection over QP on real streams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from codec.errors import SettingsError
+from codec.jobs import Progress
+from codec.metrics import psnr_rgb_db
+from codec.picture import Picture
+from codec.quality import QP_MAX, QP_MIN, QP_STEPS
+from codec.tnc.settings import EncodeSettings
+
+
+def find_qp(
+    settings: EncodeSettings, picture: Picture, code: Callable[[float], bytes],
+    decode: Callable[[bytes], Picture], progress: Progress,
+) -> float:  # fmt: skip
+    """QP whose stream comes closest to the target without passing it.
+
+    Rates and sizes are never exceeded; a PSNR is never fallen short of. QPs are tried in steps of 1/16.
+
+    Raises
+    ------
+    SettingsError
+        If even the coarsest (for rates) or finest QP (for PSNR) misses the target.
+    """
+    if settings.target_psnr_db is not None:
+        target_db = settings.target_psnr_db
+
+        def meets(qp: float) -> bool:
+            return psnr_rgb_db(picture, decode(code(qp))) >= target_db
+
+        name, best_possible = f"{target_db:g} dB", QP_MIN
+    else:
+        budget = settings.target_bytes or int(settings.target_bpp * picture.pixels / 8)  # type: ignore[operator]
+
+        def meets(qp: float) -> bool:
+            return len(code(qp)) <= budget
+
+        name, best_possible = f"{budget} bytes", QP_MAX
+    # For PSNR the condition holds at low QPs, for rates at high ones: keep `good` on the side that meets it.
+    good, bad = int(best_possible * QP_STEPS), int((QP_MAX + QP_MIN - best_possible) * QP_STEPS)
+    if not meets(good / QP_STEPS):
+        raise SettingsError(f"{name} cannot be reached", hint=f"QP {good / QP_STEPS:g} already misses it")
+    steps = 0
+    while abs(good - bad) > 1:
+        middle = (good + bad) // 2
+        if meets(middle / QP_STEPS):
+            good = middle
+        else:
+            bad = middle
+        steps += 1
+        progress(0.3 + 0.3 * steps / 11, f"QP {good / QP_STEPS:g}")
+    return good / QP_STEPS
