@@ -16,7 +16,7 @@ from codec.rd.style import DARK, LIGHT, CodecStyle, family_of, style_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SIZE_IN = (7.6, 5.0)
+SIZE_IN = (7.6, 5.6)
 DPI = 150
 FORMATS = {".png": "png", ".svg": "svg"}
 
@@ -76,6 +76,7 @@ def render_rd(
                 linewidth=style.width_pt,
                 markersize=4.5,
                 label=curve.name,
+                zorder=3 if curve.codec == "tnc" else 2,
             )
         for codec, bpp, value in current:
             color = styles.get(codec, style_of(codec)).color(dark=dark)
@@ -85,8 +86,9 @@ def render_rd(
         axes.set_ylabel(METRIC_NAMES[metric])
         axes.set_title(title or about, color=theme.text, fontsize=11, loc="left")
         if any(points):
-            axes.legend(
-                loc="lower right", facecolor=theme.ground, edgecolor=theme.grid, labelcolor=theme.text, fontsize=8.5
+            # Below the plot: settings make long entries, which would cover curves.
+            figure.legend(
+                loc="outside lower left", frameon=False, labelcolor=theme.text, fontsize=8.5, ncols=1, handlelength=3
             )
         buffer = io.BytesIO()
         metadata = {"Date": None} if image_format == "svg" else {"Software": None}

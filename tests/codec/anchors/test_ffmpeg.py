@@ -1,0 +1,52 @@
+"""ffmpeg: what it lacks is named, and what it writes is checked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from codec.anchors import ffmpeg
+from codec.errors import AnchorError
+
+
+def test_version_is_found() -> None:
+    assert ffmpeg.ffmpeg_version() not in ("", "unknown")
+
+
+def test_what_is_missing_is_named() -> None:
+    assert ffmpeg.missing("libx265", "hevc") is None
+    reason = ffmpeg.missing("libnothing", "hevc", ("nofilter",))
+    assert reason is not None
+    assert "lacks libnothing, nofilter" in reason
+    assert "pip install" in reason
+
+
+def test_no_ffmpeg_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent() -> str:
+        raise AnchorError("ffmpeg was not found", hint=ffmpeg.HOW_TO_GET)
+
+    ffmpeg._listed.cache_clear()
+    monkeypatch.setattr(ffmpeg, "ffmpeg_path", absent)
+    try:
+        assert "ffmpeg was not found (pip install" in (ffmpeg.missing("libx265", "hevc") or "")
+    finally:
+        ffmpeg._listed.cache_clear()
+
+
+@pytest.mark.parametrize(("layout", "planes", "kind"), [("444", 3, "u1"), ("mono", 1, "u1"), ("444p16", 3, "<u2")])
+def test_y4m(layout: str, planes: int, kind: str) -> None:
+    samples = np.arange(planes * 6).astype(kind).reshape(planes, 2, 3)
+    head = f"YUV4MPEG2 W3 H2 F25:1 Ip C{layout} XCOLORRANGE=FULL\nFRAME\n".encode()
+    np.testing.assert_array_equal(ffmpeg.parse_y4m(head + samples.tobytes()), samples)
+    with pytest.raises(AnchorError, match="within the picture"):
+        ffmpeg.parse_y4m(head + samples.tobytes()[:-1])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\n\n", b"YUV4MPEG2 W3 H2 C444", b"YUV4MPEG2 W3 H2 C444\n", b"YUV4MPEG2 W3 H2 C420\nFRAME\n" + bytes(99),
+     b"YUV4MPEG2 W3 Hx C444\nFRAME\n" + bytes(99), b"YUV4MPEG2 C444\nFRAME\n" + bytes(99)],
+)  # fmt: skip
+def test_bad_y4m(data: bytes) -> None:
+    with pytest.raises(AnchorError):
+        ffmpeg.parse_y4m(data)
