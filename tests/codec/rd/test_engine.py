@@ -1,0 +1,176 @@
+"""The engine: order, errors, cancelling, and that TNC never runs beside anything."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from codec.anchors.cache import RunCache
+from codec.anchors.jpeg import JpegAnchor
+from codec.errors import AnchorError, Cancelled
+from codec.jobs import CancelToken
+from codec.picture import Picture
+from codec.rd.engine import default_jobs, get_codec, run_rd, versions_of
+from codec.rd.rows import RdRow
+from codec.rd.tnc_adapter import TncAdapter
+from codec.run import Run
+
+
+class Gauge:
+    """Counts who is inside at the same time."""
+
+    def __init__(self) -> None:
+        self.lock, self.inside, self.most = threading.Lock(), 0, 0
+
+    def __enter__(self) -> None:
+        with self.lock:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.inside -= 1
+
+
+class Jpeg(JpegAnchor):
+    """JPEG that takes its time, and fails at quality 13."""
+
+    def __init__(self, gauge: Gauge | None = None) -> None:
+        self.gauge = gauge or Gauge()
+
+    def encode(self, picture: Picture, quality: float, *, cancel: CancelToken | None = None) -> bytes:
+        with self.gauge:
+            time.sleep(0.02)
+            if quality == 13:
+                raise AnchorError("unlucky", where="jpeg")
+            return super().encode(picture, quality, cancel=cancel)
+
+
+class Tnc(TncAdapter):
+    """Stands for TNC: JPEG under its name, with the figures of a neural codec."""
+
+    def __init__(self, gauge: Gauge) -> None:
+        super().__init__()
+        self.gauge, self.threads = gauge, set[int]()
+
+    def availability(self) -> str | None:
+        return None
+
+    def run(self, picture: Picture, quality: float, *, cancel: CancelToken | None = None) -> Run:
+        self.threads.add(threading.get_ident())
+        with self.gauge:
+            time.sleep(0.02)
+            stream = JpegAnchor().encode(picture, 90 - quality)
+            metrics = {"quality": quality, "bytes": float(len(stream)), "bpp": 1.0, "kmac_per_px": 19.5}
+            return Run("tnc", "TNC", picture.source_hash, {}, {}, stream, picture, metrics)
+
+
+class Absent(JpegAnchor):
+    id = "absent"
+    label = "Absent"
+
+    def availability(self) -> str | None:
+        return "not installed (apt install absent)"
+
+
+def test_rows_come_in_order_with_numbers(picture: Picture) -> None:
+    other = Picture(picture.planes, name="other.png")
+    rows = run_rd([Jpeg()], [picture, other], {"jpeg": [80, 20, 50]}, jobs=3)
+    assert [(row.picture, row.quality) for row in rows] == [
+        (name, quality) for name in ("ramp.png", "other.png") for quality in (80, 20, 50)
+    ]
+    for row in rows:
+        assert (row.codec, row.label, row.error) == ("jpeg", "JPEG", "")
+        assert row.bpp == pytest.approx(8 * (row.bytes or 0) / picture.pixels)
+        assert row.settings == JpegAnchor.settings_text
+        assert (row.psnr_rgb_db or 0) > 25
+        assert row.ms_ssim is None
+        assert row.kmac_per_px is None
+
+
+def test_usual_points_by_default_and_repeated_names(picture: Picture) -> None:
+    rows = run_rd([JpegAnchor()], [picture, picture])
+    assert len(rows) == 2 * len(JpegAnchor.quality.points())
+    assert {row.picture for row in rows} == {"ramp.png", "ramp.png (2)"}
+
+
+def test_failures_are_collected(picture: Picture) -> None:
+    rows = run_rd([Absent(), Jpeg()], [picture], {"jpeg": [12, 13, 14]})
+    assert [row.error for row in rows] == ["not installed (apt install absent)", "", "jpeg: unlucky", ""]
+    assert rows[0].picture == ""
+    assert rows[2].bytes is None
+
+
+def test_programming_errors_are_not_hidden(picture: Picture) -> None:
+    class Broken(JpegAnchor):
+        def encode(self, picture: Picture, quality: float, *, cancel: CancelToken | None = None) -> bytes:
+            raise KeyError("a bug")
+
+    with pytest.raises(KeyError):
+        run_rd([Broken()], [picture], {"jpeg": [12]})
+
+
+def test_tnc_runs_alone_and_in_one_thread(picture: Picture) -> None:
+    gauge = Gauge()
+    tnc, jpeg = Tnc(gauge), Jpeg(gauge)
+    rows = run_rd([jpeg, tnc], [picture], {"jpeg": [50, 60], "tnc": [30.0, 40.0]}, jobs=1)
+    assert gauge.most == 1
+    assert tnc.threads == {threading.get_ident()}
+    assert [row.codec for row in rows] == ["jpeg", "jpeg", "tnc", "tnc"]
+    assert [row.kmac_per_px for row in rows] == [None, None, 19.5, 19.5]
+
+
+def test_no_more_than_the_jobs_at_once(picture: Picture) -> None:
+    gauge = Gauge()
+    run_rd([Jpeg(gauge)], [picture], {"jpeg": list(range(20, 32))}, jobs=2)
+    assert gauge.most == 2
+    assert default_jobs() >= 1
+
+
+def test_progress_ends_at_one_and_names_the_work(picture: Picture) -> None:
+    seen: list[tuple[float, str]] = []
+    told: list[RdRow] = []
+    rows = run_rd(
+        [Jpeg()], [picture], {"jpeg": [30, 40, 50]}, jobs=2,
+        progress=lambda fraction, note: seen.append((fraction, note)), on_row=told.append,
+    )  # fmt: skip
+    assert [fraction for fraction, _ in seen] == pytest.approx([1 / 3, 2 / 3, 1])
+    assert all("JPEG ramp.png quality" in note for _, note in seen)
+    assert sorted(told, key=lambda row: row.quality or 0) == rows
+
+
+def test_cancel_stops_the_rest(picture: Picture) -> None:
+    cancel, told = CancelToken(), []
+
+    def on_row(row: RdRow) -> None:
+        told.append(row)
+        cancel.cancel()
+
+    with pytest.raises(Cancelled):
+        run_rd([Jpeg()], [picture], {"jpeg": list(range(20, 60))}, jobs=2, cancel=cancel, on_row=on_row)
+    assert 1 <= len(told) <= 2
+
+
+def test_cached_runs_are_used(picture: Picture) -> None:
+    cache, gauge = RunCache(), Gauge()
+    first = run_rd([Jpeg(gauge)], [picture], {"jpeg": [30, 40]}, cache=cache)
+    assert len(cache) == 2
+    gauge.most = 0
+    assert run_rd([Jpeg(gauge)], [picture], {"jpeg": [30, 40]}, cache=cache) == first
+    assert gauge.most == 0
+
+
+def test_codecs_by_name() -> None:
+    assert isinstance(get_codec("tnc"), TncAdapter)
+    assert get_codec("tnc:small").label == "TNC (small)"
+    assert get_codec("vvc:slow").label == "VVC (vvenc slow 4:2:0)"
+    with pytest.raises(AnchorError, match="unknown codec"):
+        get_codec("xyz")
+
+
+def test_versions_of_what_can_run() -> None:
+    versions = versions_of([JpegAnchor(), Absent()])
+    assert list(versions) == ["jpeg"]
+    assert versions["jpeg"].startswith("Pillow ")
