@@ -2,70 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import math
 from enum import StrEnum
+from typing import get_args
 
-from codec.run import Run
+from codec.metrics.ms_ssim import ms_ssim_db
+from codec.rd.curves import METRIC_NAMES
+from codec.rd.curves import Metric as MetricName
+from codec.rd.rows import RdRow
 
 
 class Metric(StrEnum):
-    """Vertical axis of the plot; the values are the keys of `Run.metrics`."""
+    """Vertical axis of the plot; the values are the metric names of `codec.rd`."""
 
     PSNR_RGB = "psnr_rgb_db"
     PSNR_Y = "psnr_y_db"
     MS_SSIM = "ms_ssim"
 
     @property
-    def label(self) -> str:
-        """Axis text."""
-        return {Metric.PSNR_RGB: "PSNR-RGB (dB)", Metric.PSNR_Y: "PSNR-Y (dB)", Metric.MS_SSIM: "MS-SSIM (dB)"}[self]
+    def key(self) -> MetricName:
+        """Name in `codec.rd`."""
+        return next(name for name in get_args(MetricName) if name == self.value)
+
+    @property
+    def axis(self) -> str:
+        """Axis text with unit."""
+        return METRIC_NAMES[self.key]
 
     @property
     def short(self) -> str:
         """Name without unit."""
         return {Metric.PSNR_RGB: "PSNR-RGB", Metric.PSNR_Y: "PSNR-Y", Metric.MS_SSIM: "MS-SSIM"}[self]
 
-
-@dataclass(frozen=True)
-class RdPoint:
-    """One real encode on the RD plane."""
-
-    codec: str
-    quality: float
-    size_bytes: int
-    bpp: float
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    settings: Mapping[str, object] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, run: Run, quality: float) -> RdPoint:
-        """Take the point of a run."""
-        metrics = dict(run.metrics)
-        return cls(run.codec, quality, int(metrics["bytes"]), metrics["bpp"], metrics, dict(run.settings))
+    def height_db(self, row: RdRow) -> float | None:
+        """Height of a row on this axis in dB; None where it was not measured or is infinite."""
+        raw: float | None = getattr(row, self.value)
+        if raw is None:
+            return None
+        value = ms_ssim_db(raw) if self is Metric.MS_SSIM else raw
+        return value if math.isfinite(value) else None
 
 
 class Curves:
     """All points by codec. Adding a quality twice replaces the point."""
 
     def __init__(self) -> None:
-        self._points: dict[str, dict[float, RdPoint]] = {}
+        self._rows: dict[str, dict[float, RdRow]] = {}
 
     def clear(self, codec: str | None = None) -> None:
         """Forget everything, or one codec's points."""
         if codec is None:
-            self._points.clear()
+            self._rows.clear()
         else:
-            self._points.pop(codec, None)
+            self._rows.pop(codec, None)
 
-    def add(self, point: RdPoint) -> None:
+    def add(self, row: RdRow) -> None:
         """Add or replace a point."""
-        self._points.setdefault(point.codec, {})[point.quality] = point
+        if row.quality is not None and row.bpp is not None:
+            self._rows.setdefault(row.codec, {})[row.quality] = row
 
-    def points(self, codec: str) -> list[RdPoint]:
+    def rows(self, codec: str) -> list[RdRow]:
         """Points of a codec by rising rate."""
-        return sorted(self._points.get(codec, {}).values(), key=lambda p: p.bpp)
+        return sorted(self._rows.get(codec, {}).values(), key=lambda row: row.bpp or 0.0)
 
     def codecs(self) -> list[str]:
         """Codecs that have points."""
-        return [codec for codec, points in self._points.items() if points]
+        return [codec for codec, rows in self._rows.items() if rows]
+
+    def all_rows(self) -> list[RdRow]:
+        """Every point, codec by codec."""
+        return [row for codec in self.codecs() for row in self.rows(codec)]

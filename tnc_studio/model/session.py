@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from tnc_studio.model.curves import Curves, Metric, RdPoint
+from codec.rd.curves import BdRow
+from codec.rd.rows import RdRow
+from tnc_studio.model.curves import Curves, Metric
 from tnc_studio.model.observer import Event
 from tnc_studio.model.renditions import ORIGINAL, TNC, Rendition
 from tnc_studio.model.settings import Tuning
@@ -68,12 +70,14 @@ class Session:
         self.active_pane = 0
         self.labels: dict[str, str] = {ORIGINAL: "Original", TNC: "TNC"}
         self.renditions: dict[str, Rendition] = {}
+        self.bd_rows: list[BdRow] = []
 
         self.source_changed: Event[[]] = Event()
         self.tuning_changed: Event[[]] = Event()
         self.rendition_changed: Event[[str]] = Event()
         self.labels_changed: Event[[]] = Event()
         self.curves_changed: Event[[]] = Event()
+        self.bd_changed: Event[[]] = Event()
         self.metric_changed: Event[[]] = Event()
         self.panes_changed: Event[[]] = Event()
         self.overlay_changed: Event[[]] = Event()
@@ -146,10 +150,15 @@ class Session:
             self.overlay = overlay
             self.overlay_changed.emit()
 
-    def add_point(self, point: RdPoint) -> None:
+    def add_row(self, row: RdRow) -> None:
         """Add a real encode to the curves."""
-        self.curves.add(point)
+        self.curves.add(row)
         self.curves_changed.emit()
+
+    def set_bd_rows(self, rows: list[BdRow]) -> None:
+        """Take new BD figures of TNC, one row per anchor."""
+        self.bd_rows = rows
+        self.bd_changed.emit()
 
     def tell(self, text: str, *, severity: Severity = Severity.INFO, details: str = "") -> None:
         """Show a line in the message bar."""

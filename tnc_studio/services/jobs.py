@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -32,13 +33,15 @@ class JobService(QObject):
     """
 
     changed = Signal()
-    _call = Signal(object)
+    _wake = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._call.connect(self._invoke, Qt.ConnectionType.QueuedConnection)
+        # Only the bare signal crosses threads; Python objects wait in the deque.
+        self._inbox: deque[Callable[[], None]] = deque()
+        self._wake.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
         self._stopped = False
-        self._lanes = {name: Lane(name, self._post, self.changed.emit) for name in (DEVICE, ANCHORS, FILES)}
+        self._lanes = {name: Lane(name, self._post, self._tell) for name in (DEVICE, ANCHORS, FILES)}
 
     def submit(
         self,
@@ -81,10 +84,14 @@ class JobService(QObject):
         for lane in self._lanes.values():
             lane.stop()
 
+    def _tell(self) -> None:
+        self.changed.emit()
+
     def _post(self, function: Callable[[], None]) -> None:
         if not self._stopped:
-            self._call.emit(function)
+            self._inbox.append(function)
+            self._wake.emit()
 
-    def _invoke(self, function: Callable[[], None]) -> None:
-        if not self._stopped:
-            function()
+    def _deliver(self) -> None:
+        while self._inbox and not self._stopped:
+            self._inbox.popleft()()

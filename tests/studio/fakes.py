@@ -1,0 +1,96 @@
+"""Stand-ins where a test is about the window and not about the codec: a JPEG file plays the TNC stream."""
+
+from __future__ import annotations
+
+import io
+import threading
+from types import SimpleNamespace
+
+import numpy as np
+from PIL import Image
+
+from codec.blockmap import BlockMap
+from codec.errors import BitstreamError, CodecError
+from codec.metrics.measure import measure
+from codec.picture import Picture
+from codec.run import Run
+
+
+def jpeg(picture: Picture, qp: float) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.asarray(picture.rgb)).save(buffer, "JPEG", quality=int(np.clip(100 - 1.8 * (qp - 10), 2, 98)))
+    return buffer.getvalue()
+
+
+def from_jpeg(data: bytes) -> Picture:
+    try:
+        return Picture.from_array(np.asarray(Image.open(io.BytesIO(data)).convert("RGB")))
+    except OSError as error:
+        raise BitstreamError("not a stream") from error
+
+
+class FakeEncoder:
+    def __init__(self, picture: Picture, factory: FakeFactory) -> None:
+        self.picture, self.factory = picture, factory
+
+    def encode(self, settings, *, progress, cancel):
+        self.factory.gate.wait(10)
+        cancel.check()
+        if self.factory.error is not None:
+            raise self.factory.error
+        progress(0.5, "halfway")
+        qp = settings.fixed_qp
+        if qp is None:
+            qps = np.arange(10, 50, 0.25)
+            target = settings.target_bpp * self.picture.pixels / 8
+            qp = float(min(qps, key=lambda q: abs(len(jpeg(self.picture, q)) - target)))
+        stream = jpeg(self.picture, qp)
+        self.factory.encoded.append(qp)
+        rows, cols = -(-self.picture.height_px // 16), -(-self.picture.width_px // 16)
+        values = np.arange(rows * cols, dtype=np.float64).reshape(rows, cols)
+        maps = {
+            "bits": BlockMap("bits", "Bits", "bit", (16, 16), values),
+            "qp": BlockMap("qp", "QP", "", (16, 16), np.full((rows, cols), qp)),
+        }
+        return SimpleNamespace(stream=stream, reconstruction=from_jpeg(stream), qp=qp, block_maps=maps)
+
+    def preview(self, qp, *, qp_map=None, window=None):
+        data = jpeg(self.picture, qp)
+        picture = from_jpeg(data)
+        bpp = 8 * len(data) / self.picture.pixels
+        self.factory.previewed.append((qp, window))
+        return SimpleNamespace(picture=picture.crop(*window) if window else picture, bpp_estimate=bpp)
+
+
+class FakeFactory:
+    """An `EncoderFactory`; `gate` holds encodes back, `error` makes them fail."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+        self.error: CodecError | None = None
+        self.encoded: list[float] = []
+        self.previewed: list[tuple[float, object]] = []
+
+    def models(self):
+        return [SimpleNamespace(name="small", kmac_per_px=12.3), SimpleNamespace(name="main", kmac_per_px=45.6)]
+
+    def open(self, picture, model, progress, cancel):
+        return FakeEncoder(picture, self)
+
+    def run(self, result, picture, model):
+        size = len(result.stream)
+        metrics = {"quality": result.qp, "bytes": float(size), "bpp": 8 * size / picture.pixels}
+        metrics |= {k: v for k, v in measure(picture, result.reconstruction).items() if v is not None}
+        metrics |= {"encode_s": 0.1, "decode_s": 0.1}
+        return Run(
+            "tnc", "TNC", picture.source_hash, {"quality": result.qp, "model": model}, {"model": "small"},
+            result.stream, result.reconstruction, metrics, result.block_maps,
+        )
+
+    def decode(self, stream, progress, cancel):
+        return from_jpeg(stream)
+
+    def inspect(self, stream):
+        from_jpeg(stream)
+        return SimpleNamespace(qp=30.0, model="small", sections=[])

@@ -1,0 +1,256 @@
+"""`AnchorService`: a ladder per anchor, filled in the background; anchors follow TNC by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from PySide6.QtCore import QObject, QTimer
+
+from codec.anchors.base import Anchor, QualityRange
+from codec.anchors.cache import RunCache
+from codec.anchors.ladder import Ladder
+from codec.errors import Cancelled
+from codec.jobs import CancelToken, Progress
+from codec.rd.rows import row_of_run
+from codec.run import Run
+from tnc_studio.model.observer import Event
+from tnc_studio.model.renditions import TNC, DisplayImage, Rendition, State
+from tnc_studio.model.session import Session
+from tnc_studio.model.settings import BYTES_TOLERANCE, PSNR_TOLERANCE_DB, Follow
+from tnc_studio.services.jobs import ANCHORS, FILES, JobService
+from tnc_studio.services.lanes import Priority
+from tnc_studio.services.trouble import report
+
+IDLE_MS = 500
+
+
+class AnchorService(QObject):
+    """Owns the anchors' renditions and curves.
+
+    The nearest known encode is shown at once; when the settings have rested for `IDLE_MS`, the anchors on screen
+    search for a closer one.
+    """
+
+    def __init__(self, session: Session, jobs: JobService, anchors: Mapping[str, Anchor]) -> None:
+        super().__init__()
+        self._session = session
+        self._jobs = jobs
+        self.anchors = dict(anchors)
+        self._reasons: dict[str, str | None] = {}
+        self._cache = RunCache()
+        self._ladders: dict[str, Ladder] = {}
+        self._images: dict[str, DisplayImage] = {}
+        self._wanted: dict[str, str] = {}
+        self.ladder_changed: Event[[str]] = Event()
+        self._idle = QTimer(self)
+        self._idle.setSingleShot(True)
+        self._idle.setInterval(IDLE_MS)
+        self._idle.timeout.connect(self._refine)
+        for id_, anchor in self.anchors.items():
+            session.set_label(id_, short_label(anchor))
+
+    def start(self) -> None:
+        """Begin the ladders of a newly opened picture."""
+        self._idle.stop()
+        self._jobs.cancel("anchor*")
+        self._ladders.clear()
+        self._images.clear()
+        self._wanted.clear()
+        source = self._session.source
+        if source is None or not source.has_original:
+            return
+        for id_ in self.anchors:
+            self._session.show(Rendition(id_, self._session.labels[id_], note="waiting for the first encode"))
+        if len(self._reasons) == len(self.anchors):
+            self._fill()
+            return
+        self._jobs.submit(
+            ANCHORS, "anchor.check", self._check, done=self._checked, failed=lambda error: report(
+                self._session, error, "looking for the anchors' programs"
+            ), note="looking for the anchors' programs", priority=Priority.INTERACTIVE,
+        )  # fmt: skip
+
+    def follow(self) -> None:
+        """Show each anchor at its nearest known point now, and search for a closer one when all is at rest."""
+        for id_ in self._ladders:
+            self._show_nearest(id_)
+        self._idle.start()
+
+    def set_fixed_quality(self, id_: str, quality: float) -> None:
+        """Choose the quality of an anchor for `Follow.FIXED`."""
+        self._session.tune(fixed_quality={**self._session.tuning.fixed_quality, id_: quality})
+        self.follow()
+
+    def ladder(self, id_: str) -> Ladder | None:
+        """Ladder of an anchor on the open picture."""
+        return self._ladders.get(id_)
+
+    def reason(self, id_: str) -> str | None:
+        """Why an anchor cannot run, if that is known."""
+        return self._reasons.get(id_)
+
+    @property
+    def resting(self) -> bool:
+        """Whether no search is due."""
+        return not self._idle.isActive()
+
+    def _check(self, progress: Progress, cancel: CancelToken) -> dict[str, str | None]:
+        return {id_: anchor.availability() for id_, anchor in self.anchors.items()}
+
+    def _checked(self, reasons: dict[str, str | None]) -> None:
+        self._reasons = reasons
+        self._fill()
+
+    def _fill(self) -> None:
+        source = self._session.source
+        if source is None:
+            return
+        for id_, anchor in self.anchors.items():
+            label = self._session.labels[id_]
+            if (reason := self._reasons.get(id_)) is not None:
+                self._session.show(Rendition(id_, label, State.UNAVAILABLE, note=f"{label} cannot run: {reason}"))
+            else:
+                self._ladders[id_] = Ladder(anchor, source.picture, cache=self._cache)
+        # One rung of each in turn, so that all curves grow together and cheap codecs do not wait for VVC.
+        orders = {id_: rung_order(ladder.anchor.quality) for id_, ladder in self._ladders.items()}
+        rungs = [(index, id_, quality) for id_, order in orders.items() for index, quality in enumerate(order)]
+        for index, id_, quality in sorted(rungs, key=lambda rung: (rung[0], rung[1] == "vvc")):
+            note = f"{self._session.labels[id_]} ladder {index + 1}/{len(orders[id_])}"
+            self._submit_run(id_, f"anchor.ladder.{id_}.{quality:g}", quality, note, Priority.BACKGROUND)
+        self.follow()
+
+    def _submit_run(self, id_: str, channel: str, quality: float, note: str, priority: Priority) -> None:
+        ladder = self._ladders[id_]
+        self._jobs.submit(
+            ANCHORS, channel, lambda progress, cancel: ladder.run(quality, cancel=cancel),
+            done=lambda run: self._arrived(ladder, run), failed=lambda error: self._failed(id_, error, note),
+            note=note, priority=priority,
+        )  # fmt: skip
+
+    def _arrived(self, ladder: Ladder, run: Run) -> None:
+        id_ = ladder.anchor.id
+        if self._ladders.get(id_) is not ladder:
+            return
+        for known in ladder.runs:
+            self._add_row(known)
+        self._show_nearest(id_)
+        self.ladder_changed.emit(id_)
+
+    def _add_row(self, run: Run) -> None:
+        source = self._session.source
+        if source is not None:
+            self._session.add_row(row_of_run(run, self.anchors[run.codec].settings_text, source.name))
+
+    def _failed(self, id_: str, error: BaseException, note: str) -> None:
+        if isinstance(error, Cancelled):
+            return
+        report(self._session, error, note)
+        rendition = self._session.rendition(id_)
+        if rendition.image is None:
+            self._session.show(Rendition(id_, rendition.label, State.UNAVAILABLE, note=str(error)))
+
+    def _target(self, id_: str) -> tuple[Run | None, bool]:
+        """Nearest known run for the present follow mode, and whether it is as near as wanted."""
+        ladder, tuning = self._ladders[id_], self._session.tuning
+        tnc = self._session.rendition(TNC)
+        if tuning.follow is Follow.FIXED:
+            quality = self.fixed_quality(id_)
+            runs = ladder.runs
+            nearest = min(runs, key=lambda run: abs(run.metrics["quality"] - quality), default=None)
+            return nearest, nearest is not None and nearest.metrics["quality"] == quality
+        if tuning.follow is Follow.BYTES:
+            if not tnc.size_bytes:
+                return None, True
+            nearest = ladder.nearest_by_bytes(tnc.size_bytes)
+            return nearest, nearest is not None and abs(
+                nearest.metrics["bytes"] / tnc.size_bytes - 1
+            ) <= BYTES_TOLERANCE
+        if tnc.psnr_db is None:
+            return None, True
+        nearest = ladder.nearest_by_psnr(tnc.psnr_db)
+        return nearest, nearest is not None and abs(
+            nearest.metrics["psnr_rgb_db"] - tnc.psnr_db
+        ) <= PSNR_TOLERANCE_DB
+
+    def fixed_quality(self, id_: str) -> float:
+        """Quality of an anchor in `Follow.FIXED`; the middle of its usual range unless chosen."""
+        axis = self.anchors[id_].quality
+        default = axis.snap((axis.usual[0] + axis.usual[1]) / 2)
+        return axis.snap(self._session.tuning.fixed_quality.get(id_, default))
+
+    def _show_nearest(self, id_: str) -> None:
+        run, _ = self._target(id_)
+        if run is None:
+            return
+        self._wanted[id_] = run.key
+        shown = self._session.rendition(id_)
+        if shown.run is run:
+            self._session.rendition_changed.emit(id_)  # its mismatch is against a new TNC
+            return
+        self._jobs.submit(
+            FILES, f"anchor.image.{id_}", lambda progress, cancel: DisplayImage.of(run.reconstruction),
+            done=lambda image: self._show(id_, run, image),
+            failed=lambda error: report(self._session, error, f"showing {id_}"), priority=Priority.INTERACTIVE,
+        )  # fmt: skip
+
+    def _show(self, id_: str, run: Run, image: DisplayImage) -> None:
+        if self._wanted.get(id_) == run.key:
+            self._session.show(anchor_rendition(self.anchors[id_], self._session.labels[id_], run, image))
+
+    def _refine(self) -> None:
+        """Search for a closer point, for the anchors that are on screen."""
+        tnc, tuning = self._session.rendition(TNC), self._session.tuning
+        if tuning.follow is not Follow.FIXED and tnc.state is not State.FINAL:
+            return
+        for id_, ladder in self._ladders.items():
+            _, near = self._target(id_)
+            if near or id_ not in self._session.visible_ids:
+                self._jobs.cancel(f"anchor.search.{id_}")
+                continue
+            label, channel = self._session.labels[id_], f"anchor.search.{id_}"
+            if tuning.follow is Follow.FIXED:
+                quality = self.fixed_quality(id_)
+                self._submit_run(id_, channel, quality, f"{label} at {quality:g}", Priority.NORMAL)
+                continue
+            self._submit_search(id_, ladder, channel, tnc, tuning.follow)
+
+    def _submit_search(self, id_: str, ladder: Ladder, channel: str, tnc: Rendition, follow: Follow) -> None:
+        size_bytes, psnr_db = float(tnc.size_bytes or 0), tnc.psnr_db or 0.0
+
+        def work(progress: Progress, cancel: CancelToken) -> Run:
+            if follow is Follow.BYTES:
+                return ladder.bisect_bytes(size_bytes, BYTES_TOLERANCE, cancel)
+            return ladder.bisect_psnr(psnr_db, PSNR_TOLERANCE_DB, cancel)
+
+        note = f"{self._session.labels[id_]} at the same {'bytes' if follow is Follow.BYTES else 'PSNR'}"
+        self._jobs.submit(
+            ANCHORS, channel, work, done=lambda run: self._arrived(ladder, run),
+            failed=lambda error: self._failed(id_, error, note), note=note, priority=Priority.NORMAL,
+        )  # fmt: skip
+
+
+def rung_order(axis: QualityRange) -> list[float]:
+    """Usual qualities from the middle outwards, coarse side first: where a user starts, and quick to encode."""
+    points = axis.points() if axis.lower_is_better else axis.points()[::-1]
+    middle = (len(points) - 1) / 2 + 0.75  # towards the cheap end
+    return sorted(points, key=lambda quality: abs(points.index(quality) - middle))
+
+
+def short_label(anchor: Anchor) -> str:
+    """Name in panes and lists: without the settings that stand in the caption, with "equivalent" where that is so."""
+    label = anchor.label
+    return label.partition(" (")[0] if "equivalent" not in label else label
+
+
+def anchor_rendition(anchor: Anchor, label: str, run: Run, image: DisplayImage) -> Rendition:
+    """Make the rendition of an anchor's run."""
+    metrics = run.metrics
+    return replace(
+        Rendition(anchor.id, label, State.FINAL, image, run),
+        bpp=metrics["bpp"],
+        size_bytes=int(metrics["bytes"]),
+        psnr_db=metrics["psnr_rgb_db"],
+        quality_text=f"{anchor.quality.name} {metrics['quality']:g}",
+        settings_text=anchor.settings_text,
+    )

@@ -1,0 +1,91 @@
+"""The seam to the TNC codec: what the Studio needs of an encoder, and the real one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from codec.jobs import CancelToken, Progress
+from codec.picture import Picture
+from codec.run import Run
+from codec.tnc.settings import EncodeSettings
+
+if TYPE_CHECKING:
+    from codec.tnc.api import EncodeResult, Preview, StreamInfo
+    from codec.tnc.models import ModelCard
+
+Window = tuple[int, int, int, int]
+"""(top, left, height, width) in picture pixels."""
+
+
+class PictureEncoder(Protocol):
+    """An encoder that holds the analysis of one picture."""
+
+    def encode(self, settings: EncodeSettings, *, progress: Progress, cancel: CancelToken | None) -> EncodeResult:
+        """Make a real stream and decode it."""
+        ...
+
+    def preview(self, qp: float, *, qp_map: np.ndarray | None = None, window: Window | None = None) -> Preview:
+        """Estimate picture and rate without a stream."""
+        ...
+
+
+class EncoderFactory(Protocol):
+    """Everything that the Studio asks of the TNC codec."""
+
+    def models(self) -> Sequence[ModelCard]:
+        """List the models that can encode here."""
+        ...
+
+    def open(self, picture: Picture, model: str, progress: Progress, cancel: CancelToken) -> PictureEncoder:
+        """Analyse a picture."""
+        ...
+
+    def run(self, result: EncodeResult, picture: Picture, model: str) -> Run:
+        """Measure a result."""
+        ...
+
+    def decode(self, stream: bytes, progress: Progress, cancel: CancelToken) -> Picture:
+        """Decode a stream."""
+        ...
+
+    def inspect(self, stream: bytes) -> StreamInfo:
+        """Read a stream's header and sections."""
+        ...
+
+
+class TncFactory:
+    """The shipped codec."""
+
+    def models(self) -> Sequence[ModelCard]:
+        """List the installed models."""
+        from codec.tnc.models import available_models
+
+        return available_models()
+
+    def open(self, picture: Picture, model: str, progress: Progress, cancel: CancelToken) -> PictureEncoder:
+        """Analyse a picture on the best device there is."""
+        from codec.tnc.api import ImageEncoder
+
+        return ImageEncoder(picture, model=model, device="auto", progress=progress, cancel=cancel)
+
+    def run(self, result: EncodeResult, picture: Picture, model: str) -> Run:
+        """Measure a result with the code that `tnc rd` uses."""
+        from codec.rd.tnc_adapter import TncAdapter, run_of_result
+
+        adapter = TncAdapter(model)
+        return run_of_result(result, picture, adapter.label, adapter.settings(result.qp))
+
+    def decode(self, stream: bytes, progress: Progress, cancel: CancelToken) -> Picture:
+        """Decode a stream on the best device there is."""
+        from codec.tnc.api import decode_image
+
+        return decode_image(stream, device="auto", progress=progress, cancel=cancel)
+
+    def inspect(self, stream: bytes) -> StreamInfo:
+        """Read a stream's header and sections."""
+        from codec.tnc.api import inspect
+
+        return inspect(stream)

@@ -1,0 +1,116 @@
+"""What survives the window: geometry, recent files, choices. Broken values fall back to defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QSettings
+from PySide6.QtWidgets import QMainWindow
+
+from tnc_studio.model.curves import Metric
+from tnc_studio.model.session import DEFAULT_PANE_COUNT, DEFAULT_PANES, PANES_MAX, PANES_MIN, Session
+from tnc_studio.model.settings import Follow
+
+ORGANIZATION, APPLICATION = "TNC Studio", "tnc-studio"
+RECENT_MAX = 10
+LAYOUT_VERSION = 1
+
+
+def default_settings() -> QSettings:
+    """Return the settings file at the platform's place for the user."""
+    return QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, ORGANIZATION, APPLICATION)
+
+
+class Store:
+    """Typed access to a QSettings.
+
+    Parameters
+    ----------
+    settings : QSettings, optional
+        The user's by default.
+    """
+
+    def __init__(self, settings: QSettings | None = None) -> None:
+        self._settings = settings if settings is not None else default_settings()
+
+    def _text(self, key: str, default: str) -> str:
+        value = self._settings.value(key, default)
+        return value if isinstance(value, str) else default
+
+    @property
+    def theme(self) -> str:
+        """Name of the theme."""
+        return self._text("theme", "dark")
+
+    @theme.setter
+    def theme(self, name: str) -> None:
+        self._settings.setValue("theme", name)
+
+    @property
+    def recent(self) -> list[Path]:
+        """Recently opened files that still exist, newest first."""
+        value = self._settings.value("recent", [])
+        names = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+        return [Path(name) for name in names if isinstance(name, str) and name and Path(name).is_file()][:RECENT_MAX]
+
+    def add_recent(self, path: Path) -> None:
+        """Put a file at the top of the list."""
+        path = path.absolute()
+        self._settings.setValue("recent", [str(path), *(str(p) for p in self.recent if p != path)][:RECENT_MAX])
+
+    def clear_recent(self) -> None:
+        """Forget the list."""
+        self._settings.remove("recent")
+
+    @property
+    def folder(self) -> str:
+        """Folder of the last file dialog."""
+        return self._text("folder", "")
+
+    @folder.setter
+    def folder(self, folder: str) -> None:
+        self._settings.setValue("folder", folder)
+
+    def save_session(self, session: Session) -> None:
+        """Keep the choices that outlive a picture."""
+        self._settings.setValue("panes/ids", list(session.pane_ids))
+        self._settings.setValue("panes/count", session.pane_count)
+        self._settings.setValue("follow", session.tuning.follow.value)
+        self._settings.setValue("metric", session.metric.value)
+        self._settings.setValue("qp", session.tuning.qp)
+
+    def load_session(self, session: Session) -> None:
+        """Bring the choices back; what does not make sense is left at its default."""
+        ids = self._settings.value("panes/ids", list(DEFAULT_PANES))
+        if isinstance(ids, list) and len(ids) == PANES_MAX and all(name in session.labels for name in ids):
+            session.pane_ids = tuple(str(name) for name in ids)
+        try:
+            count = int(self._text("panes/count", str(DEFAULT_PANE_COUNT)))
+            qp = float(self._text("qp", str(session.tuning.qp)))
+            follow, metric = Follow(self._text("follow", Follow.BYTES)), Metric(self._text("metric", Metric.PSNR_RGB))
+        except ValueError:
+            return
+        if PANES_MIN <= count <= PANES_MAX:
+            session.pane_count = count
+        if 0 <= qp <= 63:
+            session.tune(qp=qp)
+        session.tune(follow=follow)
+        session.metric = metric
+        session.panes_changed.emit()
+        session.metric_changed.emit()
+
+    def save_window(self, window: QMainWindow) -> None:
+        """Keep size, place and docks."""
+        self._settings.setValue("window/geometry", window.saveGeometry())
+        self._settings.setValue("window/state", window.saveState(LAYOUT_VERSION))
+
+    def load_window(self, window: QMainWindow) -> bool:
+        """Bring size, place and docks back; False (and nothing changed) where there is nothing usable."""
+        geometry, state = self._settings.value("window/geometry"), self._settings.value("window/state")
+        if not isinstance(geometry, QByteArray) or not isinstance(state, QByteArray):
+            return False
+        return window.restoreGeometry(geometry) and window.restoreState(state, LAYOUT_VERSION)
+
+    def sync(self) -> None:
+        """Write to disk now."""
+        self._settings.sync()

@@ -1,0 +1,223 @@
+"""`TncService`: the slider answers with a preview, then settles on a real stream; the RD curve fills behind it."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer
+
+from codec.errors import Cancelled
+from codec.jobs import CancelToken, Progress
+from codec.metrics.psnr import psnr_rgb_db
+from codec.picture import Picture
+from codec.rd.rows import RdRow, row_of_run
+from codec.run import Run
+from codec.tnc.settings import EncodeSettings
+from tnc_studio.model.observer import Event
+from tnc_studio.model.renditions import TNC, DisplayImage, Rendition, State
+from tnc_studio.model.session import Session
+from tnc_studio.model.source import Source
+from tnc_studio.services.encoder import EncoderFactory, PictureEncoder, Window
+from tnc_studio.services.jobs import DEVICE, JobService
+from tnc_studio.services.lanes import Priority
+from tnc_studio.services.trouble import report
+
+DEBOUNCE_MS = 150
+CURVE_QPS = (34.0, 22.0, 46.0, 28.0, 40.0, 16.0, 31.0, 37.0)
+"""Coarse to fine: any prefix of four or more spans a useful range."""
+ENCODERS_KEPT = 2
+WINDOW_ALIGN_PX = 64
+WINDOW_SHARE = 0.6
+"""Below this visible share of the picture a preview renders only what is seen."""
+
+
+class TncService(QObject):
+    """Owns the TNC rendition of the session."""
+
+    def __init__(self, session: Session, jobs: JobService, factory: EncoderFactory) -> None:
+        super().__init__()
+        self._session = session
+        self._jobs = jobs
+        self._factory = factory
+        # Device lane only.
+        self._encoders: OrderedDict[tuple[str, str], PictureEncoder] = OrderedDict()
+        self.settled: Event[[]] = Event()
+        self.previewed: Event[[]] = Event()
+        self.preview_latency_ms = 0.0
+        self.settle_latency_ms = 0.0
+        self._moved_s = 0.0
+        self._debounce = QTimer(self)
+        self._debounce.setSingleShot(True)
+        self._debounce.setInterval(DEBOUNCE_MS)
+        self._debounce.timeout.connect(self.settle)
+
+    def start(self) -> None:
+        """Encode a newly opened picture."""
+        self._debounce.stop()
+        self._jobs.cancel("tnc*")
+        self._moved_s = time.perf_counter()
+        self.settle()
+        self.fill_curve()
+
+    def set_qp(self, qp: float) -> None:
+        """Answer a moving slider: preview at once, real stream when it rests."""
+        self._session.tune(qp=qp, target_bpp=None)
+        if self._can_encode():
+            self._moved_s = time.perf_counter()
+            self._jobs.cancel("tnc.settle")
+            self._preview()
+            self._debounce.start()
+
+    def set_target_bpp(self, target_bpp: float) -> None:
+        """Aim at a rate on real streams."""
+        self._session.tune(target_bpp=target_bpp)
+        self._moved_s = time.perf_counter()
+        self.settle()
+
+    def set_model(self, model: str) -> None:
+        """Change the network; its curve starts anew."""
+        self._session.tune(model=model)
+        self._session.curves.clear(TNC)
+        self._session.curves_changed.emit()
+        if self._can_encode():
+            self.start()
+
+    @property
+    def resting(self) -> bool:
+        """Whether no settle is due."""
+        return not self._debounce.isActive()
+
+    def _can_encode(self) -> bool:
+        source = self._session.source
+        return source is not None and source.has_original
+
+    def _source(self) -> Source:
+        if self._session.source is None:
+            raise RuntimeError("no picture is open")
+        return self._session.source
+
+    def _encoder(self, picture: Picture, model: str, progress: Progress, cancel: CancelToken) -> PictureEncoder:
+        key = (picture.source_hash, model)
+        if key not in self._encoders:
+            self._encoders[key] = self._factory.open(picture, model, progress, cancel)
+            while len(self._encoders) > ENCODERS_KEPT:
+                self._encoders.popitem(last=False)
+        self._encoders.move_to_end(key)
+        return self._encoders[key]
+
+    def _preview(self) -> None:
+        picture, tuning = self._source().picture, self._session.tuning
+        window = preview_window(self._session)
+        base = self._session.rendition(TNC).image
+
+        def work(progress: Progress, cancel: CancelToken) -> tuple[DisplayImage, float, float]:
+            encoder = self._encoder(picture, tuning.model, progress, cancel)
+            if window is None or base is None:
+                preview = encoder.preview(tuning.qp)
+                return DisplayImage.of(preview.picture), preview.bpp_estimate, psnr_rgb_db(picture, preview.picture)
+            preview = encoder.preview(tuning.qp, window=window)
+            image = base.pasted(preview.picture, window[0], window[1])
+            return image, preview.bpp_estimate, psnr_rgb_db(picture.crop(*window), preview.picture)
+
+        def done(answer: tuple[DisplayImage, float, float]) -> None:
+            image, bpp, psnr_db = answer
+            self.preview_latency_ms = 1000 * (time.perf_counter() - self._moved_s)
+            note = "PSNR of the visible part" if window is not None and base is not None else ""
+            size = round(bpp * picture.pixels / 8)
+            quality = f"QP {tuning.qp:g}"
+            self._session.show(Rendition(TNC, "TNC", State.PREVIEW, image, None, bpp, size, psnr_db, quality, note=note))
+            self.previewed.emit()
+
+        self._submit("tnc.preview", work, done, "TNC preview", Priority.INTERACTIVE)
+
+    def settle(self) -> None:
+        """Make the real stream of the present tuning."""
+        if not self._can_encode():
+            return
+        self._debounce.stop()
+        picture, tuning, name = self._source().picture, self._session.tuning, self._source().name
+        settings = tuning.encode_settings()
+
+        def work(progress: Progress, cancel: CancelToken) -> tuple[Run, DisplayImage]:
+            encoder = self._encoder(picture, tuning.model, progress, cancel)
+            result = encoder.encode(settings, progress=progress, cancel=cancel)
+            cancel.check()
+            run = self._factory.run(result, picture, tuning.model)
+            return run, DisplayImage.of(run.reconstruction)
+
+        def done(answer: tuple[Run, DisplayImage]) -> None:
+            run, image = answer
+            self.settle_latency_ms = 1000 * (time.perf_counter() - self._moved_s)
+            if tuning.target_bpp is not None:
+                self._session.tune(qp=run.metrics["quality"])
+            self._session.show(tnc_rendition(run, image))
+            self._session.add_row(row_of_run(run, settings_text(tuning.model), name))
+            self.settled.emit()
+
+        what = f"TNC encode QP {tuning.qp:g}" if tuning.target_bpp is None else f"TNC at {tuning.target_bpp:g} bpp"
+        self._submit("tnc.settle", work, done, what, Priority.INTERACTIVE)
+
+    def fill_curve(self) -> None:
+        """Encode the picture at the QPs of the curve, in the background."""
+        if not self._can_encode():
+            return
+        known = {row.quality for row in self._session.curves.rows(TNC)}
+        for index, qp in enumerate(CURVE_QPS):
+            if qp not in known:
+                self._curve_point(qp, f"TNC curve {index + 1}/{len(CURVE_QPS)}")
+
+    def _curve_point(self, qp: float, note: str) -> None:
+        picture, model, name = self._source().picture, self._session.tuning.model, self._source().name
+
+        def work(progress: Progress, cancel: CancelToken) -> RdRow:
+            encoder = self._encoder(picture, model, progress, cancel)
+            result = encoder.encode(EncodeSettings(qp=qp, model=model), progress=progress, cancel=cancel)
+            cancel.check()
+            return row_of_run(self._factory.run(result, picture, model), settings_text(model), name)
+
+        self._submit(f"tnc.curve.{qp:g}", work, self._session.add_row, note, Priority.BACKGROUND, preemptible=True)
+
+    def _submit(
+        self, channel: str, work: Any, done: Any, note: str, priority: Priority, preemptible: bool = False
+    ) -> None:
+        def failed(error: BaseException) -> None:
+            if not isinstance(error, Cancelled):
+                report(self._session, error, note)
+                rendition = self._session.rendition(TNC)
+                if rendition.image is None:
+                    self._session.show(Rendition(TNC, "TNC", State.UNAVAILABLE, note=str(error)))
+
+        self._jobs.submit(
+            DEVICE, channel, work, done=done, failed=failed, note=note, priority=priority, preemptible=preemptible
+        )
+
+
+def settings_text(model: str) -> str:
+    """Settings that name the TNC curve in tables; the same text as in `tnc rd`."""
+    return f"model {model}, effort 0"
+
+
+def tnc_rendition(run: Run, image: DisplayImage) -> Rendition:
+    """Make the rendition of a settled encode."""
+    metrics = run.metrics
+    return Rendition(
+        TNC, "TNC", State.FINAL, image, run, metrics["bpp"], int(metrics["bytes"]), metrics["psnr_rgb_db"],
+        f"QP {metrics['quality']:g}", f"model {run.versions.get('model', '')}".strip(),
+    )  # fmt: skip
+
+
+def preview_window(session: Session) -> Window | None:
+    """Part of the picture worth previewing, on multiples of 64 px; None for the whole."""
+    view = session.view
+    if view.fitting or session.rendition(TNC).image is None:
+        return None
+    top, left, height, width = view.visible_window()
+    bottom, right = top + height, left + width
+    top, left = top // WINDOW_ALIGN_PX * WINDOW_ALIGN_PX, left // WINDOW_ALIGN_PX * WINDOW_ALIGN_PX
+    bottom = min(-(-bottom // WINDOW_ALIGN_PX) * WINDOW_ALIGN_PX, view.height_px)
+    right = min(-(-right // WINDOW_ALIGN_PX) * WINDOW_ALIGN_PX, view.width_px)
+    if (bottom - top) * (right - left) > WINDOW_SHARE * view.height_px * view.width_px:
+        return None
+    return top, left, bottom - top, right - left

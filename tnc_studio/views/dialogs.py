@@ -1,0 +1,146 @@
+"""File choosers, the keyboard table and the about box."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyqtgraph as pg
+from PySide6.QtCore import QSize, Qt, qVersion
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+import codec
+from codec.anchors.base import Anchor
+from tnc_studio.actions.table import keyboard_rows
+from tnc_studio.model.source import PICTURE_SUFFIXES, STREAM_SUFFIXES
+from tnc_studio.theme.tokens import SPACE_L, SPACE_M
+from tnc_studio.views.widgets import muted_label, scaled_font
+
+
+def open_filter() -> str:
+    """Name filter of the open dialog."""
+    every = " ".join(f"*{suffix}" for suffix in (*PICTURE_SUFFIXES, *STREAM_SUFFIXES))
+    pictures = " ".join(f"*{suffix}" for suffix in PICTURE_SUFFIXES)
+    return f"Pictures and streams ({every});;Pictures ({pictures});;TNC streams (*.tnc);;All files (*)"
+
+
+def ask_open(parent: QWidget, folder: str) -> Path | None:
+    """Ask for a file to open."""
+    name, _ = QFileDialog.getOpenFileName(parent, "Open a picture or a stream", folder, open_filter())
+    return Path(name) if name else None
+
+
+def ask_save(parent: QWidget, title: str, suggestion: str, suffix: str) -> Path | None:
+    """Ask where to save; adds the suffix if it is missing."""
+    name, _ = QFileDialog.getSaveFileName(parent, title, suggestion, f"*{suffix}")
+    if not name:
+        return None
+    path = Path(name)
+    return path if path.suffix else path.with_suffix(suffix)
+
+
+class KeyboardDialog(QDialog):
+    """Every command with its keys, from the action table; a filter finds one."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Keyboard")
+        self.resize(QSize(760, 560))
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("Filter commands")
+        self.filter.setClearButtonEnabled(True)
+        self.filter.setAccessibleName("Filter commands")
+        self.filter.textChanged.connect(self._apply_filter)
+        rows = keyboard_rows()
+        table = self.table = QTableWidget(len(rows), 4)
+        table.setAccessibleName("Commands and keys")
+        table.setHorizontalHeaderLabels(["Menu", "Command", "Keys", "What it does"])
+        table.verticalHeader().hide()
+        table.setShowGrid(False)
+        table.setAlternatingRowColors(True)
+        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        for row, texts in enumerate(rows):
+            for column, text in enumerate(texts):
+                table.setItem(row, column, QTableWidgetItem(text))
+        header = table.horizontalHeader()
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE_L, SPACE_L, SPACE_L, SPACE_L)
+        layout.setSpacing(SPACE_M)
+        layout.addWidget(self.filter)
+        layout.addWidget(table, 1)
+        layout.addWidget(muted_label("Mouse: drag to pan, wheel to zoom, double click for fit or 100 %."))
+        layout.addWidget(_close_button(self))
+
+    def _apply_filter(self, text: str) -> None:
+        words = text.lower().split()
+        for row in range(self.table.rowCount()):
+            items = (self.table.item(row, column) for column in range(self.table.columnCount()))
+            line = " ".join(item.text().lower() for item in items if item is not None)
+            self.table.setRowHidden(row, not all(word in line for word in words))
+
+
+class AboutDialog(QDialog):
+    """Versions of the program, its libraries, its models and the anchors."""
+
+    def __init__(self, anchors: Iterable[Anchor], models: Iterable[str], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("About TNC Studio")
+        self.resize(QSize(560, 360))
+        title = QLabel("TNC Studio")
+        title.setFont(scaled_font(title, 1.6, bold=True))
+        head = QHBoxLayout()
+        icon_label = QLabel()
+        icon_label.setPixmap(self.windowIcon().pixmap(QSize(56, 56)))
+        head.addWidget(icon_label)
+        head.addSpacing(SPACE_M)
+        words = QVBoxLayout()
+        words.addWidget(title)
+        words.addWidget(muted_label("A learned picture codec, and the window in which codec engineers look into it."))
+        head.addLayout(words, 1)
+        self.text = version_text(anchors, models)
+        body = QLabel(self.text)
+        body.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        body.setWordWrap(True)
+        body.setAccessibleName("Versions")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE_L, SPACE_L, SPACE_L, SPACE_L)
+        layout.setSpacing(SPACE_L)
+        layout.addLayout(head)
+        layout.addWidget(body, 1)
+        layout.addWidget(_close_button(self))
+
+
+def version_text(anchors: Iterable[Anchor], models: Iterable[str]) -> str:
+    """One line per component."""
+    import torch
+
+    lines = [f"TNC Studio {codec.__version__}"]
+    lines += [f"Model {text}" for text in models]
+    lines += [f"{anchor.label}: {anchor.version or 'not found'}" for anchor in anchors]
+    lines.append(f"Python {platform.python_version()}, torch {torch.__version__}")
+    lines.append(f"Qt {qVersion()}, pyqtgraph {pg.__version__}, {platform.system()} {platform.machine()}")
+    return "\n".join(lines)
+
+
+def _close_button(dialog: QDialog) -> QDialogButtonBox:
+    buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+    buttons.rejected.connect(dialog.reject)
+    return buttons

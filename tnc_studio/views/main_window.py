@@ -1,0 +1,288 @@
+"""The main window: panes in the middle, tuning on the right, RD below, status at the bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QToolButton, QVBoxLayout, QWidget
+
+from codec.errors import CodecError
+from tnc_studio.actions.build import make_actions, make_menus, make_toolbar, retint
+from tnc_studio.actions.table import BY_ID
+from tnc_studio.model.curves import Metric
+from tnc_studio.model.renditions import TNC, State
+from tnc_studio.model.settings import Follow
+from tnc_studio.services.store import Store
+from tnc_studio.services.studio import Studio
+from tnc_studio.services.trouble import report
+from tnc_studio.theme.palette import apply_theme, current
+from tnc_studio.theme.tokens import ICON_PX
+from tnc_studio.views.compare import CompareView
+from tnc_studio.views.dialogs import AboutDialog, KeyboardDialog, ask_open, ask_save
+from tnc_studio.views.message_bar import MessageBar
+from tnc_studio.views.rd_panel import RdPanel
+from tnc_studio.views.status import ActivityBar, PixelReadout
+from tnc_studio.views.tuning import TuningPanel
+
+DEFAULT_SIZE = QSize(1440, 900)
+TUNING_WIDTH_PX, RD_HEIGHT_PX = 280, 260
+
+
+class MainWindow(QMainWindow):
+    """One studio in one window.
+
+    Parameters
+    ----------
+    studio : Studio
+        Session and services.
+    store : Store
+        What is remembered between runs.
+    """
+
+    def __init__(self, studio: Studio, store: Store) -> None:
+        super().__init__()
+        self.studio = studio
+        self.store = store
+        self.session = studio.session
+        store.load_session(self.session)
+        self.setAcceptDrops(True)
+        self.setIconSize(QSize(ICON_PX, ICON_PX))
+        self.actions_by_id = make_actions(self, self._handlers())
+        self.menus = make_menus(self, self.actions_by_id)
+        self.toolbar = make_toolbar(self, self.actions_by_id)
+        self._make_body()
+        self._make_docks()
+        self._make_status()
+        self._make_recent_menu()
+        self.session.source_changed.connect(self._refresh_title)
+        for event in (self.session.source_changed, self.session.panes_changed, self.session.tuning_changed,
+                      self.session.overlay_changed):  # fmt: skip
+            event.connect(self._refresh_actions)
+        self.session.rendition_changed.connect(lambda _: self._refresh_actions())
+        studio.documents.opened.connect(self._opened)
+        self._refresh_title()
+        self._refresh_actions()
+        self.resize(DEFAULT_SIZE)
+        if not store.load_window(self):
+            self._default_layout()
+
+    def _handlers(self) -> dict[str, Callable[[], object]]:
+        session, studio, view = self.session, self.studio, self.session.view
+        handlers: dict[str, Callable[[], object]] = {
+            "open": self.ask_open,
+            "save_stream": lambda: self._save("Save the TNC stream", ".tnc", studio.documents.save_stream),
+            "save_picture": lambda: self._save("Save the decoded picture", ".png", studio.documents.save_picture),
+            "export_csv": lambda: self._save("Export RD points", ".csv", studio.documents.export_csv, "-rd"),
+            "export_png": lambda: self._save("Export the RD plot", ".png", self._export_plot, "-rd"),
+            "quit": self.close,
+            "encode": studio.restart,
+            "cancel": self.escape,
+            "qp_down": lambda: studio.step_qp(-0.25),
+            "qp_up": lambda: studio.step_qp(0.25),
+            "qp_down_big": lambda: studio.step_qp(-2),
+            "qp_up_big": lambda: studio.step_qp(2),
+            "follow_bytes": lambda: studio.set_follow(Follow.BYTES),
+            "follow_psnr": lambda: studio.set_follow(Follow.PSNR),
+            "follow_fixed": lambda: studio.set_follow(Follow.FIXED),
+            "fit": view.fit,
+            "actual": lambda: view.set_scale(1.0),
+            "zoom_200": lambda: view.set_scale(2.0),
+            "zoom_400": lambda: view.set_scale(4.0),
+            "zoom_800": lambda: view.set_scale(8.0),
+            "zoom_in": lambda: view.zoom(1),
+            "zoom_out": lambda: view.zoom(-1),
+            "overlay_off": lambda: session.set_overlay(map_id=""),
+            "overlay_bits": lambda: session.set_overlay(map_id="bits"),
+            "overlay_qp": lambda: session.set_overlay(map_id="qp"),
+            "theme_dark": lambda: self.set_theme("dark"),
+            "theme_light": lambda: self.set_theme("light"),
+            "theme_toggle": lambda: self.set_theme("light" if current().name == "dark" else "dark"),
+            "full_screen": self._toggle_full_screen,
+            "pane_next": lambda: self.compare.activate((session.active_pane + 1) % session.pane_count),
+            "rendition_next": self._next_rendition,
+            "metric_next": self._next_metric,
+            "keyboard": lambda: self._show_dialog(KeyboardDialog(self)),
+            "about": self._about,
+        }
+        for count in (2, 3, 4):
+            handlers[f"panes_{count}"] = lambda count=count: session.set_pane_count(count)  # type: ignore[misc]
+        return handlers
+
+    def _make_body(self) -> None:
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        self.message_bar = MessageBar(self.session)
+        self.compare = CompareView(self.session)
+        column.addWidget(self.message_bar)
+        column.addWidget(self.compare, 1)
+        self.setCentralWidget(body)
+
+    def _make_docks(self) -> None:
+        self.tuning = TuningPanel(self.studio)
+        self.tuning.overlay_chosen.connect(lambda map_id: self.session.set_overlay(map_id=map_id))
+        self.rd_panel = RdPanel(self.session)
+        self.docks = {
+            "tuning": self._dock("Tuning", self.tuning, Qt.DockWidgetArea.RightDockWidgetArea),
+            "rd": self._dock("Rate and distortion", self.rd_panel, Qt.DockWidgetArea.BottomDockWidgetArea),
+        }
+        self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+        view_menu = self.menus["View"]
+        view_menu.addSeparator()
+        for dock in self.docks.values():
+            view_menu.addAction(dock.toggleViewAction())
+
+    def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
+        dock = QDockWidget(title, self)
+        dock.setObjectName(f"dock_{title.lower().replace(' ', '_')}")
+        dock.setAccessibleName(title)
+        dock.setWidget(widget)
+        self.addDockWidget(area, dock)
+        return dock
+
+    def _make_status(self) -> None:
+        stop = QToolButton()
+        stop.setDefaultAction(self.actions_by_id["cancel"])
+        stop.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        stop.setAccessibleName("Cancel all jobs")
+        self.readout = PixelReadout(self.session)
+        self.activity = ActivityBar(self.studio.jobs, stop)
+        bar = self.statusBar()
+        bar.setSizeGripEnabled(False)
+        bar.addWidget(self.readout, 1)
+        bar.addPermanentWidget(self.activity)
+
+    def _make_recent_menu(self) -> None:
+        self.recent_menu = self.menus["File"].addMenu("Open recent")
+        file_actions = self.menus["File"].actions()
+        self.menus["File"].insertMenu(file_actions[1], self.recent_menu)
+        self.recent_menu.aboutToShow.connect(self._fill_recent)
+        self._fill_recent()
+
+    def _fill_recent(self) -> None:
+        self.recent_menu.clear()
+        for number, path in enumerate(self.store.recent, start=1):
+            action = self.recent_menu.addAction(f"&{number % 10}  {path.name}")
+            action.setToolTip(str(path))
+            action.triggered.connect(lambda _checked=False, path=path: self.studio.open(path))
+        if self.recent_menu.isEmpty():
+            self.recent_menu.addAction("No recent files").setEnabled(False)
+        else:
+            self.recent_menu.addSeparator()
+            self.recent_menu.addAction("Clear the list").triggered.connect(lambda: self.store.clear_recent())
+
+    def _default_layout(self) -> None:
+        self.resizeDocks([self.docks["tuning"]], [TUNING_WIDTH_PX], Qt.Orientation.Horizontal)
+        self.resizeDocks([self.docks["rd"]], [RD_HEIGHT_PX], Qt.Orientation.Vertical)
+
+    def ask_open(self) -> None:
+        """Open what the user chooses."""
+        if (path := ask_open(self, self.store.folder)) is not None:
+            self.studio.open(path)
+
+    def _opened(self, path: Path) -> None:
+        self.store.add_recent(path)
+        self.store.folder = str(path.parent)
+
+    def _save(self, title: str, suffix: str, save: Callable[[Path], None], tail: str = "") -> None:
+        source = self.session.source
+        stem = Path(source.name).stem if source else "picture"
+        suggestion = str(Path(self.store.folder or ".") / f"{stem}{tail}{suffix}")
+        path = ask_save(self, title, suggestion, suffix)
+        if path is not None:
+            try:
+                save(path)
+            except CodecError as error:
+                report(self.session, error, title)
+
+    def _export_plot(self, path: Path) -> None:
+        self.studio.documents.export_plot(path, dark=current().name == "dark")
+
+    def set_theme(self, name: str) -> None:
+        """Switch and remember the theme."""
+        app = QApplication.instance()
+        if isinstance(app, QApplication):
+            apply_theme(app, name)
+        self.store.theme = current().name
+        retint(self.actions_by_id)
+        self.message_bar.apply_theme()
+        self.activity.apply_theme()
+        self.rd_panel.apply_theme()
+        self.compare.refresh()
+        self.readout.refresh()
+        self._refresh_actions()
+
+    def escape(self) -> None:
+        """Leave full screen, else cancel all work."""
+        if self.isFullScreen():
+            self._toggle_full_screen()
+        else:
+            self.studio.cancel()
+
+    def _toggle_full_screen(self) -> None:
+        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
+        self.actions_by_id["full_screen"].setChecked(self.isFullScreen())
+
+    def _next_rendition(self) -> None:
+        ids = list(self.session.labels)
+        index = self.session.active_pane
+        place = ids.index(self.session.pane_ids[index]) if self.session.pane_ids[index] in ids else -1
+        self.session.set_pane(index, ids[(place + 1) % len(ids)])
+
+    def _next_metric(self) -> None:
+        metrics = list(Metric)
+        self.session.set_metric(metrics[(metrics.index(self.session.metric) + 1) % len(metrics)])
+
+    def _about(self) -> None:
+        models = [text for _, text in self.studio.models()]
+        self._show_dialog(AboutDialog(self.studio.anchors.anchors.values(), models, self))
+
+    def _show_dialog(self, dialog: QWidget) -> None:
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.show()
+
+    def _refresh_title(self) -> None:
+        source = self.session.source
+        name = "" if source is None else f"{source.name}  {source.width_px}\u00d7{source.height_px}  \u2013  "
+        self.setWindowTitle(f"{name}TNC Studio")
+
+    def _refresh_actions(self) -> None:
+        session = self.session
+        source = session.source
+        has = {
+            "": True,
+            "source": source is not None,
+            "original": source is not None and source.has_original,
+            "tnc": session.rendition(TNC).state is State.FINAL,
+        }
+        for id_, action in self.actions_by_id.items():
+            action.setEnabled(has[BY_ID[id_].needs])
+        for id_ in (
+            f"panes_{session.pane_count}", f"follow_{session.tuning.follow.value}", f"theme_{current().name}",
+            f"overlay_{session.overlay.map_id or 'off'}",
+        ):  # fmt: skip
+            self.actions_by_id[id_].setChecked(True)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Accept files."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open the first file dropped."""
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self.studio.open(paths[0])
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Remember, stop the work, go."""
+        self.store.save_session(self.session)
+        self.store.save_window(self)
+        self.store.sync()
+        self.studio.close()
+        event.accept()

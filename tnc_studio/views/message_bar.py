@@ -1,0 +1,72 @@
+"""`MessageBar`: one line above the panes; errors stay with their details to copy."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QWidget
+
+from tnc_studio.model.session import Message, Session, Severity
+from tnc_studio.theme.icons import icon
+from tnc_studio.theme.tokens import SPACE_M, SPACE_S, SPACE_XS
+from tnc_studio.views.widgets import ElidedLabel
+
+INFO_SHOWN_MS = 6000
+
+
+class MessageBar(QFrame):
+    """Never modal, never in the way: information leaves by itself, an error stays until it is closed."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("messageBar")
+        self.message: Message | None = None
+        self._text = ElidedLabel()
+        self._text.setObjectName("messageText")
+        self._text.setAccessibleName("Message")
+        self.copy = QPushButton("Copy details")
+        self.copy.setAccessibleName("Copy the error's details")
+        self.copy.setToolTip("Put versions and the traceback on the clipboard")
+        self.copy.clicked.connect(self._copy)
+        self.dismiss = QToolButton()
+        self.dismiss.setAutoRaise(True)
+        self.dismiss.setAccessibleName("Close the message")
+        self.dismiss.setToolTip("Close the message")
+        self.dismiss.clicked.connect(self.hide)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(SPACE_M, SPACE_XS, SPACE_S, SPACE_XS)
+        line.setSpacing(SPACE_S)
+        line.addWidget(self._text, 1)
+        line.addWidget(self.copy)
+        line.addWidget(self.dismiss)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self.hide)
+        session.message.connect(self.show_message)
+        self.apply_theme()
+        self.hide()
+
+    def apply_theme(self) -> None:
+        """Take the icon of the theme."""
+        self.dismiss.setIcon(icon("cancel"))
+
+    def show_message(self, message: Message) -> None:
+        """Show a line; an error is not covered by information that follows it."""
+        standing = self.message is not None and self.message.severity is Severity.ERROR and self.isVisible()
+        if standing and message.severity is Severity.INFO:
+            return
+        self.message = message
+        self._text.setText(message.text)
+        self.copy.setVisible(bool(message.details))
+        self.setProperty("severity", message.severity.value)
+        for widget in (self, self._text):
+            widget.style().unpolish(widget)
+            widget.style().polish(widget)
+        self._timer.stop()
+        if message.severity is Severity.INFO:
+            self._timer.start(INFO_SHOWN_MS)
+        self.show()
+
+    def _copy(self) -> None:
+        if self.message is not None:
+            QGuiApplication.clipboard().setText(f"{self.message.text}\n\n{self.message.details}")

@@ -1,0 +1,102 @@
+"""The status bar's two parts: pixel values of all panes, and what is at work."""
+
+from __future__ import annotations
+
+from html import escape
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QToolButton, QWidget
+
+from tnc_studio.model.captions import readout
+from tnc_studio.model.renditions import TNC
+from tnc_studio.model.session import Session
+from tnc_studio.services.jobs import JobService
+from tnc_studio.theme.codec_colors import codec_color
+from tnc_studio.theme.icons import icon
+from tnc_studio.theme.tokens import SPACE_S
+
+BAR_WIDTH_PX = 90
+
+
+class PixelReadout(QLabel):
+    """Zoom, cursor position, and R G B of every pane there."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.setTextFormat(Qt.TextFormat.RichText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.setAccessibleName("Pixel values at the cursor")
+        session.view.cursor_changed.connect(self.refresh)
+        session.view.changed.connect(self.refresh)
+        session.panes_changed.connect(self.refresh)
+        session.rendition_changed.connect(lambda _: self.refresh())
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the pixels under the cursor."""
+        session, view = self._session, self._session.view
+        parts = [f"{100 * view.scale:.4g} %"] if session.source else []
+        if view.cursor is not None:
+            parts.append(f"x {view.cursor[0]}, y {view.cursor[1]}")
+        shown = [session.rendition(rendition_id) for rendition_id in dict.fromkeys(session.visible_ids)]
+        for rendition_id, label, values in readout(shown, view.cursor):
+            square = f"<span style='color:{codec_color(rendition_id)}'>\u25a0</span>"
+            numbers = values.replace(" ", "&nbsp;")
+            parts.append(f"{square}&nbsp;{escape(label.partition(' (')[0])}&nbsp;<b>{numbers}</b>")
+        if (value := self._block_text()) is not None:
+            parts.append(escape(value))
+        self.setText("&nbsp;&nbsp;&nbsp;".join(parts))
+
+    def _block_text(self) -> str | None:
+        cursor, overlay = self._session.view.cursor, self._session.overlay
+        shown = self._session.rendition(TNC).block_map(overlay.map_id) if overlay.map_id else None
+        if cursor is None or shown is None:
+            return None
+        row, col = cursor[1] // shown.block_px[0], cursor[0] // shown.block_px[1]
+        inside = row < shown.values.shape[0] and col < shown.values.shape[1]
+        return f"{shown.name}: {shown.text(row, col)}" if inside else None
+
+
+class ActivityBar(QWidget):
+    """What runs, how far it is, and a button to stop it. Every lane at work has a bar."""
+
+    def __init__(self, jobs: JobService, cancel: QToolButton, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._jobs = jobs
+        self._line = QHBoxLayout(self)
+        self._line.setContentsMargins(0, 0, SPACE_S, 0)
+        self._line.setSpacing(SPACE_S)
+        self._rows = [(QLabel(), QProgressBar()) for _ in range(2)]
+        for index, (label, bar) in enumerate(self._rows):
+            bar.setTextVisible(False)
+            bar.setFixedWidth(BAR_WIDTH_PX)
+            label.setAccessibleName(f"Job {index + 1}")
+            bar.setAccessibleName(f"Progress of job {index + 1}")
+            self._line.addWidget(label)
+            self._line.addWidget(bar)
+        self._cancel = cancel
+        cancel.setAutoRaise(True)
+        self._line.addWidget(cancel)
+        jobs.changed.connect(self.refresh)
+        self.refresh()
+
+    def apply_theme(self) -> None:
+        """Take the icon of the theme."""
+        self._cancel.setIcon(icon("cancel"))
+
+    def refresh(self) -> None:
+        """Show the jobs at work."""
+        running = [(job, waiting) for _, job, waiting in self._jobs.running() if job.note]
+        for (label, bar), entry in zip(self._rows, [*running, None, None], strict=False):
+            label.setVisible(entry is not None)
+            bar.setVisible(entry is not None)
+            if entry is None:
+                continue
+            job, waiting = entry
+            label.setText(f"{job.note} (+{waiting})" if waiting else job.note)
+            label.setToolTip(job.progress_note)
+            # Without reports of its own (an external program) a job shows a moving bar.
+            bar.setRange(0, 100 if job.fraction > 0 else 0)
+            bar.setValue(round(100 * job.fraction))
+        self._cancel.setVisible(bool(running))
