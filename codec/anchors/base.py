@@ -103,7 +103,7 @@ class Anchor(ABC):
 
     def settings(self, quality: float) -> Mapping[str, object]:
         """JSON-ready settings of one encode: part of `Run.key`."""
-        return {"quality": quality, "settings": self.settings_text}
+        return {"quality": float(quality), "settings": self.settings_text}
 
     def versions(self) -> Mapping[str, str]:
         """Programs and versions behind this codec: part of `Run.key`."""

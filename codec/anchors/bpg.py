@@ -51,7 +51,7 @@ class BpgAnchor(Anchor):
     @property
     def version(self) -> str:
         """Version as bpgenc prints it."""
-        return next((line.strip() for line in _help_text().splitlines() if "version" in line.lower()), "bpgenc")
+        return next((line.strip() for line in _help_text().splitlines() if "version" in line.lower()), "")
 
     def availability(self) -> str | None:
         """Whether both programs are on PATH."""
@@ -101,4 +101,5 @@ def _help_text_of(program: str) -> str:
 
 
 def _help_text() -> str:
-    return _help_text_of(_program("bpgenc"))
+    path = shutil.which("bpgenc")
+    return _help_text_of(path) if path else ""

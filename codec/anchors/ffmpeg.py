@@ -28,10 +28,13 @@ def ffmpeg_path() -> str:
 
 @cache
 def ffmpeg_version() -> str:
-    """Version as ffmpeg prints it, such as "n9.0.2"."""
-    out, _ = run_process([ffmpeg_path(), "-version"], timeout_s=30)
+    """Version as ffmpeg prints it, such as "n9.0.2"; "" where there is none."""
+    try:
+        out, _ = run_process([ffmpeg_path(), "-version"], timeout_s=30)
+    except AnchorError:
+        return ""
     words = out.decode(errors="replace").split()
-    return words[2] if len(words) > 2 else "unknown"
+    return words[2] if len(words) > 2 else ""
 
 
 @cache

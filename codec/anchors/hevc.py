@@ -35,7 +35,7 @@ class HevcAnchor(Anchor):
     @property
     def version(self) -> str:
         """Versions of x265 and ffmpeg."""
-        return f"x265 {_x265_version()}, ffmpeg {ffmpeg_version()}"
+        return f"x265 {_x265_version()}, ffmpeg {ffmpeg_version()}" if ffmpeg_version() else ""
 
     def availability(self) -> str | None:
         """Whether ffmpeg has libx265."""
@@ -79,8 +79,10 @@ class HevcAnchor(Anchor):
 @cache
 def _x265_version() -> str:
     """The encoder tells its version only in its log, so one empty 16x16 picture is encoded."""
+    if missing("libx265", "hevc") is not None:
+        return ""
     arguments = [ffmpeg_path(), "-hide_banner", "-f", "rawvideo", "-pix_fmt", "gray", "-s", "16x16", "-i", "-"]
     arguments += ["-frames:v", "1", "-c:v", "libx265", "-x265-params", "pools=none", "-f", "null", "-"]
     _, log = run_process(arguments, stdin=bytes(256), timeout_s=30)
     _, _, tail = log.partition("HEVC encoder version ")
-    return tail.split()[0] if tail else "unknown"
+    return tail.split()[0] if tail else ""

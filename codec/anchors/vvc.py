@@ -58,7 +58,7 @@ class VvcAnchor(Anchor):
     @property
     def version(self) -> str:
         """Version of ffmpeg; its build of vvenc tells none."""
-        return f"libvvenc in ffmpeg {ffmpeg_version()}"
+        return f"libvvenc in ffmpeg {ffmpeg_version()}" if ffmpeg_version() else ""
 
     def availability(self) -> str | None:
         """Whether ffmpeg has libvvenc, its VVC decoder and zscale."""

@@ -86,5 +86,6 @@ def test_without_the_programs(
     reason = get_anchor("bpg:jctvc").availability()
     assert reason is not None
     assert reason.startswith("bpgenc and bpgdec not found")
+    assert get_anchor("bpg:jctvc").version == ""
     with pytest.raises(AnchorError, match="bpgenc was not found"):
         get_anchor("bpg:jctvc").encode(make_picture(4, 4), 30)

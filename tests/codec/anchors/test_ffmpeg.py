@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from codec.anchors import ffmpeg
+from codec.anchors import ffmpeg, hevc, vvc
 from codec.errors import AnchorError
 
 
@@ -25,12 +25,16 @@ def test_no_ffmpeg_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent() -> str:
         raise AnchorError("ffmpeg was not found", hint=ffmpeg.HOW_TO_GET)
 
-    ffmpeg._listed.cache_clear()
+    caches = (ffmpeg._listed, ffmpeg.ffmpeg_version, hevc._x265_version)
+    for cached in caches:
+        cached.cache_clear()
     monkeypatch.setattr(ffmpeg, "ffmpeg_path", absent)
     try:
         assert "ffmpeg was not found (pip install" in (ffmpeg.missing("libx265", "hevc") or "")
+        assert [anchor.version for anchor in (hevc.HevcAnchor(), vvc.VvcAnchor())] == ["", ""]
     finally:
-        ffmpeg._listed.cache_clear()
+        for cached in caches:
+            cached.cache_clear()
 
 
 @pytest.mark.parametrize(("layout", "planes", "kind"), [("444", 3, "u1"), ("mono", 1, "u1"), ("444p16", 3, "<u2")])
