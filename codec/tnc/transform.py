@@ -26,13 +26,16 @@ class Analysis(nn.Module):
         self.body16 = nn.Sequential(*[InvertedResidual(c16, t, fused=fused) for _ in range(config.enc16_depth)])
         self.leave = Pointwise(c16, config.y_channels, zero=True)
         self.latent_std = nn.Buffer(torch.ones(config.y_channels))
+        self.mixed_precision = False
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Apply the transform."""
+        """Apply the transform; in mixed precision only the deep path leaves float32."""
         linear = self.linear(F.pixel_unshuffle(x, PATCH_PX))  # (B, C, H/16, W/16)
-        deep = self.body8(self.enter8(F.pixel_unshuffle(x, 8) * 2.0))  # (B, c8, H/8, W/8)
-        deep = self.body16(self.enter16(F.pixel_unshuffle(deep, 2)))  # (B, c16, H/16, W/16)
-        return linear + self.leave(deep) * self.latent_std[:, None, None]
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.mixed_precision):
+            deep = self.body8(self.enter8(F.pixel_unshuffle(x, 8) * 2.0))  # (B, c8, H/8, W/8)
+            deep = self.body16(self.enter16(F.pixel_unshuffle(deep, 2)))  # (B, c16, H/16, W/16)
+            deep = self.leave(deep)
+        return linear + deep.float() * self.latent_std[:, None, None]
 
 
 class Synthesis(nn.Module):
@@ -53,12 +56,15 @@ class Synthesis(nn.Module):
         else:
             self.leave = Pointwise(c8, 3 * 64, zero=True)
         self.latent_std = nn.Buffer(torch.ones(config.y_channels))
+        self.mixed_precision = False
 
     def forward(self, y_hat: torch.Tensor, qp_map: torch.Tensor) -> torch.Tensor:
-        """Apply the transform; `qp_map` is `(B, H/16, W/16)`."""
+        """Apply the transform; `qp_map` is `(B, H/16, W/16)`. In mixed precision only the deep path leaves float32."""
         linear = F.pixel_shuffle(self.linear(y_hat), PATCH_PX)  # (B, 3, H, W)
         scaled = y_hat / self.latent_std[:, None, None]
         qp_plane = (qp_map[:, None] - 32.0) / 16.0  # (B, 1, H/16, W/16)
-        deep = self.body16(self.enter16(torch.cat((scaled, qp_plane), dim=1)))  # (B, c16, H/16, W/16)
-        deep = self.body8(F.pixel_shuffle(self.enter8(deep), 2))  # (B, c8, H/8, W/8)
-        return linear + F.pixel_shuffle(self.leave(deep), 8)
+        with torch.autocast(y_hat.device.type, torch.bfloat16, enabled=self.mixed_precision):
+            deep = self.body16(self.enter16(torch.cat((scaled, qp_plane), dim=1)))  # (B, c16, H/16, W/16)
+            deep = self.body8(F.pixel_shuffle(self.enter8(deep), 2))  # (B, c8, H/8, W/8)
+            deep = self.leave(deep)
+        return linear + F.pixel_shuffle(deep.float(), 8)

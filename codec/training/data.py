@@ -21,6 +21,8 @@ from codec.jobs import Progress, no_progress
 
 CROP_PX = 512
 HELD_OUT_SHARE = 0.03
+PREPARED = ("train.npy", "held_out.npy")
+"""Files of decoded crops in the cache folder."""
 
 
 def source_split(index_csv: Path) -> tuple[list[str], list[str]]:
@@ -39,7 +41,7 @@ def source_split(index_csv: Path) -> tuple[list[str], list[str]]:
 def prepare(data_dir: Path, cache_dir: Path, progress: Progress = no_progress) -> tuple[Path, Path]:
     """Decode `data_dir/train` into `train.npy` and `held_out.npy` of `(N, 512, 512, 3)` uint8; return their paths."""
     cache_dir.mkdir(parents=True, exist_ok=True)
-    paths = (cache_dir / "train.npy", cache_dir / "held_out.npy")
+    paths = (cache_dir / PREPARED[0], cache_dir / PREPARED[1])
     names = source_split(data_dir / "train" / "index.csv")
     for path, files in zip(paths, names, strict=True):
         if path.exists():

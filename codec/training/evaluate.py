@@ -1,27 +1,19 @@
-"""Estimated rate-distortion of a model on whole pictures: quick enough to run while training."""
+"""Rate and distortion of a model on whole pictures: estimated while training, and by real encodes before shipping."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from PIL import Image
 
+from codec.metrics import psnr_rgb_db
+from codec.picture import Picture
 from codec.quality import cost, lmbda_of_qp
-from codec.tnc.config import UNIT_PX
+from codec.tnc.encoder import ImageEncoder
 from codec.tnc.model import TncModel
-
-
-def load_eval_pictures(paths: list[Path]) -> list[torch.Tensor]:
-    """`(1, 3, H, W)` tensors in [-0.5, 0.5], cropped to multiples of 64."""
-    pictures = []
-    for path in paths:
-        with Image.open(path) as image:
-            array = np.array(image.convert("RGB"))
-        array = array[: array.shape[0] // UNIT_PX * UNIT_PX, : array.shape[1] // UNIT_PX * UNIT_PX]
-        pictures.append(torch.from_numpy(array).permute(2, 0, 1)[None].float() / 255.0 - 0.5)
-    return pictures
+from codec.tnc.models import LoadedModel
+from codec.tnc.settings import EncodeSettings
 
 
 @torch.no_grad()
@@ -41,5 +33,21 @@ def estimate(model: TncModel, pictures: list[torch.Tensor], qps: list[float]) ->
             bpps.append(bpp)
             psnrs.append(10 * np.log10(255**2 / max(mse, 1e-9)))
             costs.append(cost(mse, bpp, lmbda_of_qp(qp)))
-        rows.append({"qp": qp, "bpp": float(np.mean(bpps)), "psnr_db": float(np.mean(psnrs)), "j": float(np.mean(costs))})
+        rows.append(
+            {"qp": qp, "bpp": float(np.mean(bpps)), "psnr_db": float(np.mean(psnrs)), "j": float(np.mean(costs))}
+        )
     return rows
+
+
+def measure_real(model: LoadedModel, pictures: Sequence[Picture], qps: Sequence[float]) -> list[dict[str, float]]:
+    """Mean bpp, PSNR and J at each QP from real streams and their decoded pictures."""
+    sums = {qp: np.zeros(3) for qp in qps}
+    for picture in pictures:
+        encoder = ImageEncoder(picture, model=model)
+        for qp in qps:
+            result = encoder.encode(EncodeSettings(qp=qp, analysis=False))
+            psnr_db = psnr_rgb_db(picture, result.reconstruction)
+            mse = 255.0**2 / 10 ** (psnr_db / 10)
+            sums[qp] += (result.bpp, psnr_db, cost(mse, result.bpp, lmbda_of_qp(qp)))
+    means = {qp: total / len(pictures) for qp, total in sums.items()}
+    return [{"qp": qp, "bpp": float(m[0]), "psnr_db": float(m[1]), "j": float(m[2])} for qp, m in means.items()]

@@ -20,6 +20,10 @@ from codec.training.muon import Muon
 from codec.training.stages import rate_distortion_cost, sample_conditions
 
 
+LINEAR_SHARE = 0.1
+"""Learning rate of the DCT path relative to AdamW's."""
+
+
 @dataclass
 class TrainOptions:
     """Options of one run.
@@ -42,8 +46,10 @@ class TrainOptions:
         Decay of the weight average.
     clip : float
         Limit of the gradient norm.
-    amp : bool
-        bfloat16 in the transforms' convolutions (accelerators only).
+    mixed : bool
+        bfloat16 in the deep transforms (accelerators only).
+    seed : int
+        Seed of the sampled conditions.
     """
 
     stage: int = 2
@@ -55,17 +61,25 @@ class TrainOptions:
     minutes: float = 60.0
     ema: float = 0.995
     clip: float = 1.0
-    amp: bool = False
+    mixed: bool = False
     seed: int = 1
 
 
-def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Matrices of at least 8 rows for Muon; depthwise kernels, gains and vectors for AdamW."""
-    matrices, others = [], []
+def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], ...]:
+    """Matrices for Muon; depthwise kernels, gains and vectors for AdamW; the DCT path for a slower AdamW.
+
+    The DCT path starts near its optimum: steps of Muon's size would only shake it, and its two matrices would take
+    half of Muon's time.
+    """
+    matrices, others, linear = [], [], []
     for name, p in model.named_parameters():
-        matrix = p.ndim == 2 and min(p.shape) >= 16 and "gains" not in name and "hyper_prior" not in name
-        (matrices if matrix else others).append(p)
-    return matrices, others
+        if ".linear." in name:
+            linear.append(p)
+        elif p.ndim == 2 and min(p.shape) >= 16 and not name.startswith(("gains.", "hyper_prior.")):
+            matrices.append(p)
+        else:
+            others.append(p)
+    return matrices, others, linear
 
 
 class Trainer:
@@ -74,9 +88,10 @@ class Trainer:
     def __init__(self, model: TncModel, source: CropSource, options: TrainOptions) -> None:
         self.model, self.source, self.options = model, source, options
         self.device = next(model.parameters()).device
-        matrices, others = split_parameters(model)
+        matrices, others, linear = split_parameters(model)
         self.muon = Muon(matrices, lr=options.lr_matrix)
-        self.adam = torch.optim.AdamW(others, lr=options.lr_other, betas=(0.9, 0.99), weight_decay=0.0)
+        groups = [{"params": others, "share": 1.0}, {"params": linear, "share": LINEAR_SHARE}]
+        self.adam = torch.optim.AdamW(groups, lr=options.lr_other, betas=(0.9, 0.99), weight_decay=0.0)
         self.average = {name: p.detach().clone() for name, p in model.state_dict().items()}
         self.generator = torch.Generator().manual_seed(options.seed)
         self.step_count = 0
@@ -107,7 +122,8 @@ class Trainer:
         if math.isfinite(norm):
             factor = self.rate_factor(fraction)
             self.muon.param_groups[0]["lr"] = o.lr_matrix * factor
-            self.adam.param_groups[0]["lr"] = o.lr_other * factor
+            for group in self.adam.param_groups:
+                group["lr"] = o.lr_other * factor * group["share"]
             self.muon.step()
             self.adam.step()
             decay = min(o.ema, self.step_count / (self.step_count + 10))

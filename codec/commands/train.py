@@ -1,0 +1,128 @@
+"""`tnc train`: prepare crops, train a stage, export weights, evaluate them by real encodes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from codec.commands import common
+from codec.errors import InputError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the four actions and their options."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    run_parser = actions.add_parser("run", help="train one stage; resumes from its own checkpoint")
+    run_parser.add_argument("--model", default="small", choices=("small", "main", "tiny"))
+    run_parser.add_argument("--stage", type=int, choices=(1, 2), default=2, help="1: QP 32; 2: QP 16..46 with QP maps")
+    run_parser.add_argument("--minutes", type=common.number(0, above=True), default=60.0, help="wall-clock budget")
+    run_parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="folder of checkpoint and log")
+    start = run_parser.add_mutually_exclusive_group()
+    start.add_argument("--resume", type=Path, metavar="CKPT", help="continue from this checkpoint")
+    start.add_argument("--weights", type=Path, metavar="FILE", help="start from a shipped weight file")
+    run_parser.add_argument("--batch", type=common.whole_number(1), default=8)
+    run_parser.add_argument("--crop", type=_crop, default=(192, 192), metavar="HxW", help="multiples of 64 (192x192)")
+    run_parser.add_argument("--lr", type=common.number(0, above=True), default=2.5e-3, help="learning rate of Muon")
+    run_parser.add_argument("--lr-other", type=common.number(0, above=True), default=1e-3, help="... and of AdamW")
+    run_parser.add_argument(
+        "--cooldown", type=common.number(0, 1), default=0.0, help="last share of the time in which the rates fall"
+    )
+    run_parser.add_argument("--ema", type=common.number(0, 1), default=0.997)
+    run_parser.add_argument("--mixed", action="store_true", help="bfloat16 in the deep transforms (accelerators)")
+    run_parser.add_argument("--threads", type=common.whole_number(1), default=1, help="CPU threads (1)")
+    run_parser.add_argument("--seed", type=int, default=1)
+    run_parser.add_argument("--every", type=common.number(0, above=True), default=240.0, help="seconds between reports")
+    prepare_parser = actions.add_parser("prepare", help="decode the training crops once into the cache folder")
+    for p in (run_parser, prepare_parser):
+        p.add_argument("--data", type=Path, metavar="DIR", help="folder with train/index.csv (or TNC_DATA)")
+        p.add_argument("--cache", type=Path, required=True, metavar="DIR", help="folder of the decoded crops")
+    export_parser = actions.add_parser("export", help="write the weight file of a checkpoint")
+    export_parser.add_argument("checkpoint", type=Path)
+    export_parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
+    evaluate_parser = actions.add_parser("evaluate", help="rate and PSNR of a weight file by real encodes")
+    evaluate_parser.add_argument("pictures", type=Path, nargs="+")
+    evaluate_parser.add_argument("--weights", type=Path, required=True, metavar="FILE")
+    evaluate_parser.add_argument("--qps", default="16,22,28,34,40,46")
+    for p in (run_parser, evaluate_parser):
+        common.add_device(p)
+
+
+def _crop(text: str) -> tuple[int, int]:
+    try:
+        height, width = (int(n) for n in text.lower().split("x"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"not HxW: {text!r}") from None
+    if height % 64 or width % 64 or not 64 <= min(height, width) <= max(height, width) <= 512:
+        raise argparse.ArgumentTypeError(f"sides must be multiples of 64 in 64..512: {text}")
+    return height, width
+
+
+def run(args: argparse.Namespace) -> None:
+    """Do one action."""
+    {"run": _run, "prepare": _prepare, "export": _export, "evaluate": _evaluate}[args.action](args)
+
+
+def _data_dir(args: argparse.Namespace) -> Path:
+    folder = args.data or os.environ.get("TNC_DATA")
+    if not folder:
+        raise InputError("no training data given", where="--data", hint="give --data DIR or set TNC_DATA")
+    return Path(folder)
+
+
+def _prepare(args: argparse.Namespace) -> None:
+    from codec.training.data import prepare
+
+    with common.progress_line() as progress:
+        paths = prepare(_data_dir(args), args.cache, progress)
+    for path in paths:
+        print(path)
+
+
+def _run(args: argparse.Namespace) -> None:
+    import torch
+
+    from codec.tnc.models import pick_device
+    from codec.training.data import PREPARED
+    from codec.training.loop import TrainOptions
+    from codec.training.session import start_session
+
+    torch.set_num_threads(args.threads)
+    if not all((args.cache / name).exists() for name in PREPARED):
+        _prepare(args)
+    options = TrainOptions(
+        stage=args.stage, batch=args.batch, lr_matrix=args.lr, lr_other=args.lr_other, cooldown=args.cooldown,
+        minutes=args.minutes, ema=args.ema, mixed=args.mixed, seed=args.seed,
+    )  # fmt: skip
+
+    def report(row: dict[str, float]) -> None:
+        print(json.dumps({key: round(value, 4) for key, value in row.items()}), file=sys.stderr, flush=True)
+
+    start_session(
+        args.model, options, args.cache, args.run, crop_px=args.crop, device=pick_device(args.device),
+        resume=args.resume, weights=args.weights, every_s=args.every, report=report,
+    )  # fmt: skip
+
+
+def _export(args: argparse.Namespace) -> None:
+    from codec.training.export import export_checkpoint
+
+    entropy_id, synthesis_id = export_checkpoint(args.checkpoint, args.output)
+    print(f"{args.output}: entropy_id {entropy_id}, synthesis_id {synthesis_id}")
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from codec.files import read_picture
+    from codec.tnc.models import load_file, pick_device
+    from codec.training.evaluate import measure_real
+
+    try:
+        qps = [float(qp) for qp in args.qps.split(",")]
+    except ValueError:
+        raise InputError("QPs are numbers with commas between", where="--qps") from None
+    model = load_file(args.weights, pick_device(args.device))
+    print(f"{'QP':>6} {'bpp':>8} {'PSNR dB':>8} {'J':>8}")
+    for row in measure_real(model, [read_picture(path) for path in args.pictures], qps):
+        print(f"{row['qp']:6g} {row['bpp']:8.4f} {row['psnr_db']:8.2f} {row['j']:8.4f}")
