@@ -60,7 +60,8 @@ def _deep_color(image: Image.Image) -> bool:
     """Whether Pillow is about to reduce 16-bit colour to 8 bits; only the arguments of its tiles tell."""
     for codec, _, _, args in getattr(image, "tile", ()):
         first, *rest = args if isinstance(args, tuple) else (args,)
-        if re.search(r";16[BLN]", str(first)) or (codec == "ppm" and rest and rest[0] > 255):
+        # PPM's second argument is its largest value; other codecs have strides there.
+        if re.search(r";16[BLN]", str(first)) or (codec == "ppm" and rest and int(rest[0]) > 255):
             return True
     return False
 
@@ -79,11 +80,11 @@ def read_picture(path: str | Path) -> Picture:
                 raise InputError(f"more than 8 bits per sample ({image.mode})", where=str(path))
             image.load()
             icc = b"" if image.mode == "CMYK" else image.info.get("icc_profile") or b""
-            image = ImageOps.exif_transpose(image)
-            has_alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
-            if has_alpha and image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
+            upright = ImageOps.exif_transpose(image)
+            has_alpha = upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info
+            if has_alpha and np.asarray(upright.convert("RGBA").getchannel("A")).min() < 255:
                 raise InputError("the picture has transparency", where=str(path), hint="flatten it first")
-            array = np.array(image.convert("L" if image.mode in ("L", "LA", "1") else "RGB"))
+            array = np.array(upright.convert("L" if upright.mode in ("L", "LA", "1") else "RGB"))
     except Image.DecompressionBombError as error:
         raise InputError(f"over {MAX_SIDE_PX} px a side", where=str(path)) from error
     except UnidentifiedImageError as error:

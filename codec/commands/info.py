@@ -25,12 +25,13 @@ def run(args: argparse.Namespace) -> None:
     if args.json:
         common.print_json(info.to_json())
         return
-    pixels = info.width_px * info.height_px
-    counted = sum(section.bytes for section in info.sections if not section.ancillary)
-    print(f"{args.input}: {info.kind} version {info.version}, {info.width_px}x{info.height_px}, {len(stream):,} bytes")
+    bpp = 8 * info.rd_bytes / (info.width_px * info.height_px)
+    model = "not installed" if info.model is None else f"{info.model}, decoder {info.kmac_per_px:.1f} kMAC per pixel"
+    print(f"{args.input}: {info.kind} version {info.version}, {info.width_px}x{info.height_px} {info.color}")
+    print(f"  bytes       {info.stream_bytes:,}")
+    print(f"  rate        {bpp:.4f} bpp ({info.rd_bytes:,} bytes without ancillary sections)")
     print(f"  QP          {info.qp:g}")
-    print(f"  rate        {8 * counted / pixels:.4f} bpp without ancillary sections")
-    print(f"  model       {info.model}, decoder {info.kmac_per_px:.1f} kMAC per pixel")
+    print(f"  model       {model}")
     print(f"  entropy     {info.entropy_id}")
     print(f"  synthesis   {info.synthesis_id}")
     print("  sections        offset       bytes")
