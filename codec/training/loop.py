@@ -19,7 +19,6 @@ from codec.training.data import CropSource
 from codec.training.muon import Muon
 from codec.training.stages import rate_distortion_cost, sample_conditions
 
-
 LINEAR_SHARE = 0.1
 """Learning rate of the DCT path relative to AdamW's."""
 
