@@ -20,7 +20,7 @@ from codec.tnc.config import PATCH_PX
 from codec.tnc.decoder import decode_parsed, networks
 from codec.tnc.latents import FromAnalysis, walk
 from codec.tnc.layout import ROWS_PER_UNIT, Layout, padded
-from codec.tnc.models import load_by_name, pick_device
+from codec.tnc.models import LoadedModel, load_by_name, pick_device
 from codec.tnc.rate_control import find_qp
 from codec.tnc.settings import EncodeSettings
 from codec.tnc.tensors import check_picture, to_picture, to_tensor
@@ -100,21 +100,21 @@ class ImageEncoder:
     ----------
     picture : Picture
         8-bit grey or RGB, at most 4096 px a side.
-    model : str
-        "small", "main" or "default".
+    model : str or LoadedModel
+        "small", "main" or "default", or a model that is already loaded.
     device : str
         "auto", "cpu" or "cuda".
     """
 
     def __init__(
-        self, picture: Picture, *, model: str = "default", device: str = "auto",
+        self, picture: Picture, *, model: str | LoadedModel = "default", device: str = "auto",
         progress: Progress = no_progress, cancel: CancelToken | None = None,
     ) -> None:  # fmt: skip
         check_picture(picture)
         start = time.perf_counter()
         progress(0.0, "loading the model")
         self.picture = picture
-        self.model = load_by_name(model, pick_device(device))
+        self.model = model if isinstance(model, LoadedModel) else load_by_name(model, pick_device(device))
         self.layout = Layout(picture.height_px, picture.width_px)
         check(cancel)
         progress(0.1, "analysing")
@@ -141,10 +141,10 @@ class ImageEncoder:
             raise SettingsError(f"QP offsets must be whole numbers in {QP_OFFSET_MIN}..{QP_OFFSET_MAX}")
         return qp_map.astype(np.int8) if qp_map.any() else None
 
-    def _code(self, qp: float, offsets: np.ndarray | None, cancel: CancelToken | None) -> _Coded:
+    def _code(self, qp: float, offsets: np.ndarray | None, effort: int, cancel: CancelToken | None) -> _Coded:
         base = round(qp * QP_STEPS)
         qp16_map = self.layout.spread_qp_map(base, offsets)
-        source = FromAnalysis(self.model, self.layout, self.y)
+        source = FromAnalysis(self.model, self.layout, self.y, effort)
         with networks():
             y_hat = walk(self.model, self.layout, base, qp16_map, self.layout.outside(), source, cancel)
         return _Coded(source, source.payloads(), y_hat, qp16_map)
@@ -162,9 +162,9 @@ class ImageEncoder:
             sections.append(Section(SectionType.ANALYSIS, encode_analysis(analysis)))
         return write_stream(self._header(qp), sections)
 
-    def _trial(self, qp: float, offsets: np.ndarray | None, cancel: CancelToken | None) -> bytes:
+    def _trial(self, qp: float, offsets: np.ndarray | None, effort: int, cancel: CancelToken | None) -> bytes:
         """A real stream for rate control, without analysis section."""
-        return self._write(qp, self._code(qp, offsets, cancel), offsets, None)
+        return self._write(qp, self._code(qp, offsets, effort, cancel), offsets, None)
 
     def encode(
         self, settings: EncodeSettings, *, progress: Progress = no_progress, cancel: CancelToken | None = None
@@ -184,10 +184,10 @@ class ImageEncoder:
         qp = settings.fixed_qp
         if qp is None:
             qp = find_qp(
-                settings, self.picture, lambda q: self._trial(q, offsets, cancel),
+                settings, self.picture, lambda q: self._trial(q, offsets, settings.effort, cancel),
                 lambda stream: decode_parsed(read_stream(stream), self.model, cancel), progress,
             )  # fmt: skip
-        coded = self._code(qp, offsets, cancel)
+        coded = self._code(qp, offsets, settings.effort, cancel)
         y_bits, z_bits = coded.source.bit_maps()
         maps = self._maps(y_bits + z_bits, coded.qp16_map)
         analysis = self._analysis(y_bits, z_bits, time.perf_counter() - start) if settings.analysis else None

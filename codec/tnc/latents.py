@@ -21,6 +21,7 @@ from codec.quality import QP_STEPS
 from codec.tnc.hyper import round_index
 from codec.tnc.layout import ROWS_PER_UNIT, Layout
 from codec.tnc.models import LoadedModel
+from codec.tnc.rdoq import distortion_weight, round_towards_rate
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,8 @@ class FromAnalysis:
         One `(channels, rows, cols)` pair per slice.
     """
 
-    def __init__(self, model: LoadedModel, layout: Layout, y: torch.Tensor) -> None:
-        self.model, self.layout = model, layout
+    def __init__(self, model: LoadedModel, layout: Layout, y: torch.Tensor, effort: int = 0) -> None:
+        self.model, self.layout, self.effort = model, layout, effort
         self.latents = y[0]  # (C, rows, cols)
         self.z: list[tuple[np.ndarray, np.ndarray]] = []
         self.y: list[tuple[np.ndarray, np.ndarray]] = []
@@ -147,10 +148,15 @@ class FromAnalysis:
         self.target = self.target * gain
         self.tables = tables
         self.sent = tables % 64 != 0
+        self.weight = distortion_weight(batch.qp_map.to(gain.device), gain)
 
     def _symbols(self, mean: torch.Tensor, group: slice) -> torch.Tensor:
-        symbols = torch.floor(self.target[:, group] - mean + 0.5).clamp(-MAX_SYMBOL, MAX_SYMBOL)
-        return symbols * self.sent[:, group]
+        residual = self.target[:, group] - mean
+        if self.effort == 0:
+            symbols = torch.floor(residual + 0.5)
+        else:
+            symbols = round_towards_rate(residual, self.tables[:, group], self.weight[:, group])
+        return symbols.clamp(-MAX_SYMBOL, MAX_SYMBOL) * self.sent[:, group]
 
     def quantise(self, mean: torch.Tensor, group: slice) -> torch.Tensor:
         """Mean plus rounded residual."""

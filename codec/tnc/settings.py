@@ -10,6 +10,7 @@ from codec.errors import SettingsError
 from codec.quality import QP_MAX, QP_MIN, qp_of_lmbda, snap_qp
 
 DEFAULT_QP = 32.0
+EFFORTS = (0, 1)
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class EncodeSettings:
         Rate control: found by bisection over QP on real streams.
     qp_map : numpy.ndarray or None
         `(ceil(H/16), ceil(W/16))` signed QP offsets, -32..31, one per 16x16 px.
+    effort : int
+        0: one forward pass; 1: rate-distortion optimised rounding.
     model : str
         "small", "main", or "default" (the best one shipped).
     analysis : bool
@@ -38,6 +41,7 @@ class EncodeSettings:
     target_psnr_db: float | None = None
     target_bytes: int | None = None
     qp_map: np.ndarray | None = field(default=None, compare=False)
+    effort: int = 0
     model: str = "default"
     analysis: bool = True
 
@@ -47,6 +51,8 @@ class EncodeSettings:
             raise SettingsError("give only one of QP, lambda, bpp, PSNR and size")
         if self.qp is not None and not QP_MIN <= self.qp <= QP_MAX:
             raise SettingsError(f"QP must lie in {QP_MIN:g}..{QP_MAX:g}, got {self.qp}")
+        if self.effort not in EFFORTS:
+            raise SettingsError(f"effort must be one of {EFFORTS}, got {self.effort}")
         for name, value in (("bpp", self.target_bpp), ("PSNR", self.target_psnr_db), ("size", self.target_bytes)):
             if value is not None and not value > 0:
                 raise SettingsError(f"the target {name} must be positive, got {value}")
