@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from codec.commands import common
 from codec.errors import InputError
 from codec.quality import QP_MAX, QP_MIN
+from codec.tnc.settings import EFFORTS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     quality.add_argument("--size", type=common.whole_number(1), metavar="BYTES", help="aim at a file size")
     parser.add_argument(
         "--qp-map", type=Path, metavar="CSV", help="signed QP offsets, one line per row of 16x16 px, commas between"
+    )
+    parser.add_argument(
+        "--effort", type=int, choices=EFFORTS, default=0, help="0: one pass; 1: rate-distortion optimised rounding"
     )
     common.add_model(parser)
     parser.add_argument("--no-analysis", action="store_true", help="leave the encoder's analysis out of the stream")
@@ -48,6 +52,7 @@ def run(args: argparse.Namespace) -> None:
         target_psnr_db=args.psnr,
         target_bytes=args.size,
         qp_map=read_qp_map(args.qp_map, picture.height_px, picture.width_px) if args.qp_map else None,
+        effort=args.effort,
         model=args.model,
         analysis=not args.no_analysis,
     )

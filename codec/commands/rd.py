@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_list_of(_known_codec),
         default=DEFAULT_CODECS,
         metavar="A,B,...",
-        help="tnc, bpg, vvc, jpeg; an option after a colon, such as tnc:small or vvc:slow (%(default)s)",
+        help="tnc, bpg, vvc, jpeg; an option after a colon: tnc:small, tnc:1 (effort 1), vvc:slow (%(default)s)",
     )
     parser.add_argument(
         "--qps",

@@ -12,11 +12,12 @@ from codec.anchors.base import Anchor
 from codec.anchors.cache import RunCache
 from codec.anchors.registry import get_anchor
 from codec.anchors.runs import run_anchor
-from codec.errors import Cancelled, CodecError
+from codec.errors import Cancelled, CodecError, SettingsError
 from codec.jobs import CancelToken, Progress, check, no_progress
 from codec.picture import Picture
 from codec.rd.rows import RdRow, row_of_run
 from codec.rd.tnc_adapter import TncAdapter
+from codec.tnc.settings import EFFORTS
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,15 @@ class _Item:
 
 
 def get_codec(spec: str, *, device: str = "auto") -> Anchor:
-    """Codec of a name on the command line: "tnc", "tnc:small", or an anchor's ("bpg", "vvc:slow")."""
-    id_, _, option = spec.partition(":")
-    return TncAdapter(option or "default", device=device) if id_ == "tnc" else get_anchor(spec)
+    """Codec of a name on the command line: "tnc", "tnc:small", "tnc:1" (effort 1), or an anchor's ("bpg", "vvc:slow")."""
+    id_, *options = spec.split(":")
+    if id_ != "tnc":
+        return get_anchor(spec)
+    efforts = [int(option) for option in options if option.isdigit()]
+    models = [option for option in options if option and not option.isdigit()]
+    if len(efforts) > 1 or len(models) > 1 or any(effort not in EFFORTS for effort in efforts):
+        raise SettingsError(f"{spec!r} is not a TNC codec", hint="tnc, tnc:MODEL, tnc:EFFORT or tnc:MODEL:EFFORT")
+    return TncAdapter((models or ["default"])[0], effort=(efforts or [0])[0], device=device)
 
 
 def default_jobs() -> int:

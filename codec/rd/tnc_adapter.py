@@ -29,6 +29,8 @@ class TncAdapter(Anchor):
     ----------
     model : str
         "small", "main" or "default".
+    effort : int
+        Encoder effort.
     device : str
         "auto", "cpu" or "cuda".
     """
@@ -37,8 +39,8 @@ class TncAdapter(Anchor):
     suffix = ".tnc"
     quality = QualityRange(QP_MIN, QP_MAX, 1 / QP_STEPS, True, "QP", (16, 46, 3))
 
-    def __init__(self, model: str = "default", *, device: str = "auto") -> None:
-        self.model = model
+    def __init__(self, model: str = "default", *, effort: int = 0, device: str = "auto") -> None:
+        self.model, self.effort = model, effort
         self._device = device
         self._encoder: tuple[str, ImageEncoder] | None = None
 
@@ -50,7 +52,7 @@ class TncAdapter(Anchor):
     @property
     def settings_text(self) -> str:
         """Model and effort."""
-        return f"model {self.model}, effort 0"
+        return f"model {self.model}, effort {self.effort}"
 
     @property
     def version(self) -> str:
@@ -90,7 +92,7 @@ class TncAdapter(Anchor):
         if self._encoder is None or self._encoder[0] != picture.source_hash:
             encoder = ImageEncoder(picture, model=self.model, device=self._device, progress=no_progress, cancel=cancel)
             self._encoder = (picture.source_hash, encoder)
-        settings = EncodeSettings(qp=quality, model=self.model, analysis=False)
+        settings = EncodeSettings(qp=quality, effort=self.effort, model=self.model, analysis=False)
         return self._encoder[1].encode(settings, progress=no_progress, cancel=cancel)
 
 
