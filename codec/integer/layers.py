@@ -20,6 +20,8 @@ ACT_EXPONENT = 5
 SIGNED_RANGE = (-512, 511)
 RELU_RANGE = (0, 1023)
 SUM_LIMIT = 2**24
+SHIFT_MAX = 23
+_STEPS = [2.0**-shift for shift in range(SHIFT_MAX + 1)]
 
 
 def round_ste(x: torch.Tensor) -> torch.Tensor:
@@ -35,15 +37,16 @@ def requantise(total: torch.Tensor, shift: torch.Tensor, bounds: tuple[int, int]
     total : torch.Tensor
         Integer sums, `(..., cout)`.
     shift : torch.Tensor
-        `(cout,)` non-negative integers, same dtype as `total`.
+        `(cout,)` integers 0..23, same dtype as `total`.
     bounds : tuple of int
         Inclusive range of the result.
     """
     if total.dtype == torch.int64:
         half = torch.where(shift > 0, torch.ones_like(shift) << (shift - 1).clamp(min=0), torch.zeros_like(shift))
         return ((total + half) >> shift).clamp(*bounds)
-    scaled = total * torch.exp2(-shift)
-    return round_ste(scaled).clamp(*bounds)
+    # Powers from a table: no math library has to promise that its exp2 of an integer is exact.
+    step = torch.tensor(_STEPS, dtype=total.dtype, device=total.device)[shift.long()]
+    return round_ste(total * step).clamp(*bounds)
 
 
 class IntLayer(nn.Module):
@@ -120,9 +123,7 @@ class IntPointwise(IntLayer):
         self, cin: int, cout: int, *, in_exponent: int = ACT_EXPONENT, out_exponent: int = ACT_EXPONENT,
         in_max: int = RELU_RANGE[1], bounds: tuple[int, int] = RELU_RANGE,
     ) -> None:  # fmt: skip
-        super().__init__(
-            cout, cin, in_exponent=in_exponent, out_exponent=out_exponent, in_max=in_max, bounds=bounds
-        )
+        super().__init__(cout, cin, in_exponent=in_exponent, out_exponent=out_exponent, in_max=in_max, bounds=bounds)
 
     def sums(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """Matrix product over the last axis."""
@@ -133,9 +134,7 @@ class IntDepthwise(IntLayer):
     """Depthwise 3x3 with zero padding, as nine shifted multiply-adds: no library convolution may pick Winograd."""
 
     def __init__(self, channels: int, *, in_max: int = RELU_RANGE[1], bounds: tuple[int, int] = SIGNED_RANGE) -> None:
-        super().__init__(
-            channels, 9, in_exponent=ACT_EXPONENT, out_exponent=ACT_EXPONENT, in_max=in_max, bounds=bounds
-        )
+        super().__init__(channels, 9, in_exponent=ACT_EXPONENT, out_exponent=ACT_EXPONENT, in_max=in_max, bounds=bounds)
         with torch.no_grad():
             self.weight *= 0.3
             self.weight[:, 4] += 0.7

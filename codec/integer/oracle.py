@@ -1,4 +1,4 @@
-"""Slow reference of the integer layers: plain int64 loops over NumPy arrays, no torch. Tests compare everything to it."""
+"""Slow reference of the integer layers: int64 loops over NumPy arrays, no torch. Tests compare everything to it."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from codec.errors import ModelError
-from codec.integer.layers import SUM_LIMIT, WEIGHT_MAX, IntLayer
+from codec.integer.layers import SHIFT_MAX, SUM_LIMIT, WEIGHT_MAX, IntLayer
 
 
 def worst_sums(weight: torch.Tensor, bias: torch.Tensor, in_max: int) -> torch.Tensor:
@@ -34,8 +34,8 @@ def prove(model: nn.Module) -> dict[str, int]:
             raise ModelError("a weight, bias or shift is not an integer", where=name)
         if int(weight.abs().max()) > WEIGHT_MAX:
             raise ModelError(f"a weight exceeds {WEIGHT_MAX}", where=name)
-        if not 0 <= int(shift.min()) <= int(shift.max()) <= 23:
-            raise ModelError("a shift lies outside 0..23", where=name)
+        if not 0 <= int(shift.min()) <= int(shift.max()) <= SHIFT_MAX:
+            raise ModelError(f"a shift lies outside 0..{SHIFT_MAX}", where=name)
         # Requantisation adds half a step before shifting; that too has to stay exact.
         rounding = torch.exp2(shift.max() - 1)
         worst[name] = int(worst_sums(weight, bias, layer.in_max).max()) + int(rounding)

@@ -30,7 +30,7 @@ class InvertedResidual(nn.Module):
         self.depthwise = RepConv(inner, inner, depthwise=True, fused=fused)
         self.project = Pointwise(inner, channels)
         with torch.no_grad():
-            self.project.weight *= 0.5
+            self.project.weight.mul_(0.5)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Apply the block."""

@@ -50,7 +50,7 @@ class RepConv(nn.Module):
         kernel = self.weight3.view(self.shape)
         if self.fused:
             return kernel
-        center = self.weight1  # (cout, cin/groups)
+        center: torch.Tensor = self.weight1  # (cout, cin/groups)
         if self.identity is not None:
             center = center + (self.identity[:, None] if self.groups > 1 else torch.diag(self.identity))
         return kernel + F.pad(center[:, :, None, None], (1, 1, 1, 1))

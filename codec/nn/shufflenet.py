@@ -29,7 +29,7 @@ class ShuffleUnit(nn.Module):
         self.spatial = RepConv(half, half, depthwise=not dense, fused=fused)
         self.last = Pointwise(half, half)
         with torch.no_grad():
-            self.last.weight *= 0.5
+            self.last.weight.mul_(0.5)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Apply the unit."""

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -52,7 +52,7 @@ def count_macs(config: ModelConfig) -> Complexity:
 
     def hook(part: str) -> Any:
         def count(module: nn.Module, args: tuple[Any, ...], output: torch.Tensor) -> None:
-            weight = module.weight3 if isinstance(module, RepConv) else module.weight
+            weight = cast(torch.Tensor, module.weight3 if isinstance(module, RepConv) else module.weight)
             positions = output.numel() // (output.shape[-1] if isinstance(module, IntLayer) else output.shape[1])
             totals[part] += weight.numel() * positions
 

@@ -15,6 +15,7 @@ from codec.stream import DecodeLimits, ParsedStream, SectionType, decode_qp_map,
 from codec.tnc.latents import FromStream, walk
 from codec.tnc.layout import Layout
 from codec.tnc.models import LoadedModel, load_by_id, pick_device
+from codec.tnc.profile import span
 from codec.tnc.tensors import to_picture
 
 
@@ -49,7 +50,8 @@ def decode_parsed(
         y_hat = walk(model, layout, base, qp16_map, layout.outside(), FromStream(parsed.slices), cancel)
         check(cancel)
         progress(0.5, "synthesis")
-        x = model.net.synthesis(y_hat, qp16_map[None].to(model.device, torch.float32) / QP_STEPS)
+        with span("synthesis"):
+            x = model.net.synthesis(y_hat, qp16_map[None].to(model.device, torch.float32) / QP_STEPS)
     return to_picture(
         x, header.height_px, header.width_px, grey=header.color == "grey", name="",
         icc=parsed.payload(SectionType.ICC) or b"", exif=parsed.payload(SectionType.EXIF) or b"",

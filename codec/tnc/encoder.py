@@ -14,13 +14,22 @@ from codec.errors import SettingsError
 from codec.jobs import CancelToken, Progress, check, no_progress
 from codec.picture import Picture
 from codec.quality import QP_STEPS, lmbda_of_qp, snap_qp
-from codec.stream import Section, SectionType, StreamHeader, bits_by_kind, encode_analysis, encode_qp_map, write_stream
-from codec.stream import read_stream
+from codec.stream import (
+    Section,
+    SectionType,
+    StreamHeader,
+    bits_by_kind,
+    encode_analysis,
+    encode_qp_map,
+    read_stream,
+    write_stream,
+)
 from codec.tnc.config import PATCH_PX
 from codec.tnc.decoder import decode_parsed, networks
 from codec.tnc.latents import FromAnalysis, walk
-from codec.tnc.layout import ROWS_PER_UNIT, Layout, padded
+from codec.tnc.layout import DEFAULT_SLICE_UNITS, ROWS_PER_UNIT, Layout, padded
 from codec.tnc.models import LoadedModel, load_by_name, pick_device
+from codec.tnc.profile import span
 from codec.tnc.rate_control import find_qp
 from codec.tnc.settings import EncodeSettings
 from codec.tnc.tensors import check_picture, to_picture, to_tensor
@@ -104,21 +113,23 @@ class ImageEncoder:
         "small", "main" or "default", or a model that is already loaded.
     device : str
         "auto", "cpu" or "cuda".
+    slice_units : int
+        Height of a slice in units of 64 px, 1..255.
     """
 
     def __init__(
         self, picture: Picture, *, model: str | LoadedModel = "default", device: str = "auto",
-        progress: Progress = no_progress, cancel: CancelToken | None = None,
+        slice_units: int = DEFAULT_SLICE_UNITS, progress: Progress = no_progress, cancel: CancelToken | None = None,
     ) -> None:  # fmt: skip
         check_picture(picture)
         start = time.perf_counter()
         progress(0.0, "loading the model")
         self.picture = picture
         self.model = model if isinstance(model, LoadedModel) else load_by_name(model, pick_device(device))
-        self.layout = Layout(picture.height_px, picture.width_px)
+        self.layout = Layout(picture.height_px, picture.width_px, slice_units)
         check(cancel)
         progress(0.1, "analysing")
-        with networks():
+        with networks(), span("analysis"):
             self.y = self.model.net.analysis(to_tensor(picture, self.model.device))  # (1, C, rows, cols)
         self.analysis_s = time.perf_counter() - start
 
@@ -192,12 +203,15 @@ class ImageEncoder:
         maps = self._maps(y_bits + z_bits, coded.qp16_map)
         analysis = self._analysis(y_bits, z_bits, time.perf_counter() - start) if settings.analysis else None
         stream = self._write(qp, coded, offsets, analysis)
+        if settings.target_bytes is not None and len(stream) > settings.target_bytes:
+            stream = self._write(qp, coded, offsets, None)
         encode_s = time.perf_counter() - start + self.analysis_s
         check(cancel)
         progress(0.7, "decoding what was written")
         start = time.perf_counter()
-        parsed = read_stream(stream)
-        reconstruction = decode_parsed(parsed, self.model, cancel)
+        with span("decode"):
+            parsed = read_stream(stream)
+            reconstruction = decode_parsed(parsed, self.model, cancel)
         progress(1.0, "done")
         return EncodeResult(
             stream, reconstruction, qp, lmbda_of_qp(qp), self.model.config.name, encode_s,
@@ -258,4 +272,6 @@ class ImageEncoder:
         grey = self.picture.color == "grey"
         picture = to_picture(x, height, width, grey=grey, name=self.picture.name, icc=self.picture.icc, exif=b"")
         bits = sum(part.sum() for part in source.bit_maps())
-        return Preview(picture, float(bits) / (layout.rows * layout.cols * PATCH_PX**2), qp)
+        rows_px = min(layout.rows * PATCH_PX, self.picture.height_px - row0 * PATCH_PX)
+        cols_px = min(layout.cols * PATCH_PX, self.picture.width_px - col0 * PATCH_PX)
+        return Preview(picture, float(bits) / (rows_px * cols_px), qp)

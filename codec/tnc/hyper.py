@@ -113,7 +113,7 @@ def round_index(index16: torch.Tensor) -> torch.Tensor:
 
 
 def qp_index_table() -> torch.Tensor:
-    """How far the step size alone moves the scale index at each QP (in sixteenths), with 4 fractional bits, `(1024,)`."""
+    """How far the step size alone moves the scale index at each QP in sixteenths: `(1024,)`, 4 fractional bits."""
     qp = torch.arange(64 * QP_STEPS, dtype=torch.float64) / QP_STEPS
     return torch.floor(-(qp - 32.0) / 6.0 * math.log(2.0) / LOG_SCALE_STEP * 2**INDEX_EXPONENT + 0.5).to(torch.int64)
 

@@ -21,6 +21,7 @@ from codec.quality import QP_STEPS
 from codec.tnc.hyper import round_index
 from codec.tnc.layout import ROWS_PER_UNIT, Layout
 from codec.tnc.models import LoadedModel
+from codec.tnc.profile import span
 from codec.tnc.rdoq import distortion_weight, round_towards_rate
 
 
@@ -98,19 +99,21 @@ def walk(
         batch = SliceBatch(
             first, count, rows, bare.cut(qp16_map, layout.slice_rows), bare.cut(absent, layout.slice_rows)
         )
-        z_absent = batch.absent.unfold(1, ROWS_PER_UNIT, ROWS_PER_UNIT).unfold(2, ROWS_PER_UNIT, ROWS_PER_UNIT)
-        z_absent = z_absent.all(-1).all(-1)[:, None].numpy()  # (count, 1, rows/4, cols/4)
+        units = batch.absent.unfold(1, ROWS_PER_UNIT, ROWS_PER_UNIT).unfold(2, ROWS_PER_UNIT, ROWS_PER_UNIT)
+        z_absent = units.all(-1).all(-1)[:, None].numpy()  # (count, 1, rows/4, cols/4)
         z_tables = np.where(z_absent, z_row[:, None, None] & ~63, z_row[:, None, None]).astype(np.int16)
         z = source.z_symbols(batch, z_tables).to(device)  # (count, Cz, rows/4, cols/4)
-        features, index16 = net.hyper_decoder(
-            z.permute(0, 2, 3, 1).to(model.integer_dtype), batch.qp16.to(device, model.integer_dtype)
-        )
+        with span("hyper_decoder"):
+            features, index16 = net.hyper_decoder(
+                z.permute(0, 2, 3, 1).to(model.integer_dtype), batch.qp16.to(device, model.integer_dtype)
+            )
         scale_index = round_index(index16).permute(0, 3, 1, 2)  # (count, C, rows, cols)
         scale_index = scale_index * ~batch.absent[:, None].to(device)  # scale index 0: not coded, symbol 0
         qp_map = batch.qp_map.to(device)
         gain = net.gains.gain(qp_map)
         source.start_y(batch, scale_index + model.y_shape_base[:, None, None], gain)
-        mean, y_hat = net.context(features.permute(0, 3, 1, 2).to(torch.float32), qp_map, gain, source.quantise)
+        with span("context"):
+            mean, y_hat = net.context(features.permute(0, 3, 1, 2).to(torch.float32), qp_map, gain, source.quantise)
         source.finish_y(batch, mean)
         parts.append((y_hat * net.gains.inverse(qp_map)).movedim(0, 1).flatten(1, 2))  # (C, count*rows, cols)
     return torch.cat(parts, dim=1)[None]
@@ -137,7 +140,8 @@ class FromAnalysis:
         y = batch.cut(self.latents, self.layout.slice_rows)  # (count, C, rows, cols)
         self.target = y
         qp_map = batch.qp_map.to(device)
-        z = net.hyper_analysis(y / net.analysis.latent_std[:, None, None], y * net.gains.gain(qp_map), qp_map)
+        with span("hyper_analysis"):
+            z = net.hyper_analysis(y / net.analysis.latent_std[:, None, None], y * net.gains.gain(qp_map), qp_map)
         symbols = torch.floor(z + 0.5).clamp(-MAX_SYMBOL, MAX_SYMBOL).to(torch.int64).cpu()
         symbols = symbols * torch.from_numpy(tables % 64 != 0)
         self.z += list(zip(symbols.numpy().astype(np.int32), tables, strict=True))
@@ -170,11 +174,12 @@ class FromAnalysis:
     def payloads(self) -> list[bytes]:
         """Code every slice."""
         out = []
-        for (z, z_tables), (y, y_tables) in zip(self.z, self.y, strict=True):
-            encoder = SymbolEncoder()
-            encoder.encode(z.ravel(), z_tables.ravel())
-            encoder.encode(y.ravel(), y_tables.ravel())
-            out.append(encoder.finish())
+        with span("entropy"):
+            for (z, z_tables), (y, y_tables) in zip(self.z, self.y, strict=True):
+                encoder = SymbolEncoder()
+                encoder.encode(z.ravel(), z_tables.ravel())
+                encoder.encode(y.ravel(), y_tables.ravel())
+                out.append(encoder.finish())
         return out
 
     def bit_maps(self) -> tuple[np.ndarray, np.ndarray]:
@@ -194,10 +199,11 @@ class FromStream:
         self.decoders = [SymbolDecoder(payload) for payload in payloads]
 
     def _decode(self, batch: SliceBatch, tables: np.ndarray) -> torch.Tensor:
-        symbols = [
-            self.decoders[batch.first + i].decode(tables[i].ravel()).reshape(tables[i].shape)
-            for i in range(batch.count)
-        ]
+        with span("entropy"):
+            symbols = [
+                self.decoders[batch.first + i].decode(tables[i].ravel()).reshape(tables[i].shape)
+                for i in range(batch.count)
+            ]
         return torch.from_numpy(np.stack(symbols))
 
     def z_symbols(self, batch: SliceBatch, tables: np.ndarray) -> torch.Tensor:

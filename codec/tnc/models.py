@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from codec.entropy import N_SCALES, N_SHAPES
 from codec.errors import ModelError, SettingsError, UnknownModel
 from codec.integer.layers import IntLayer
 from codec.integer.proof import prove
@@ -87,7 +89,9 @@ def available_models() -> tuple[ModelCard, ...]:
     for name, path in weight_files().items():
         config, tensors = read_weights(path)
         entropy_id, synthesis_id = model_ids(tensors, config)
-        cards.append(ModelCard(name, entropy_id.hex(), synthesis_id.hex(), count_macs(config).decoder_kmac_per_px, path))
+        cards.append(
+            ModelCard(name, entropy_id.hex(), synthesis_id.hex(), count_macs(config).decoder_kmac_per_px, path)
+        )
     return tuple(cards)
 
 
@@ -111,17 +115,32 @@ def load_file(path: Path, device: torch.device, integer_dtype: torch.dtype = tor
                 parts = [tensors[f"{name}.{part}"] for part in ("weight", "bias", "shift")]
             except KeyError as error:
                 raise ModelError(f"tensor {error} is missing", where=path.name, hint="reinstall") from error
-            if parts[0].shape != layer.weight.shape:
+            if [t.shape for t in parts] != [layer.weight.shape, layer.bias.shape, layer.bias.shape]:
                 raise ModelError(f"{name} has another shape", where=path.name, hint="reinstall")
             layer.freeze(*[t.to(device, integer_dtype) for t in parts])
     prove(net)
+    z_table, y_shape = _tables(tensors, config, path)
     entropy_id, synthesis_id = model_ids(tensors, config)
-    z_table = tensors["z_table"].numpy().astype(np.int16) + 64 * tensors["z_shape"].numpy().astype(np.int16)
-    y_shape_base = tensors["y_shape"].to(device, torch.int64) * 64
+    y_shape_base = torch.from_numpy(y_shape).to(device, torch.int64) * N_SCALES
     net = net.to(device).eval().requires_grad_(False)
     return LoadedModel(
         config, net, entropy_id, synthesis_id, z_table, y_shape_base, count_macs(config), device, integer_dtype
     )
+
+
+def _tables(tensors: Mapping[str, torch.Tensor], config: ModelConfig, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Table indices of z `(64, Cz)` and shape indices of y `(C,)`, checked: a wrong one would reach past the tables."""
+    shapes = {"z_table": (64, config.z_channels), "z_shape": (config.z_channels,), "y_shape": (config.y_channels,)}
+    limits = {"z_table": N_SCALES, "z_shape": N_SHAPES, "y_shape": N_SHAPES}
+    found = {}
+    for name, shape in shapes.items():
+        value = tensors.get(name)
+        if value is None or tuple(value.shape) != shape or value.dtype != torch.uint8:
+            raise ModelError(f"tensor {name} is missing or has another shape", where=path.name, hint="reinstall")
+        if int(value.max()) >= limits[name]:
+            raise ModelError(f"tensor {name} names tables that do not exist", where=path.name, hint="reinstall")
+        found[name] = value.numpy().astype(np.int16)
+    return found["z_table"] + N_SCALES * found["z_shape"], found["y_shape"]
 
 
 @cache

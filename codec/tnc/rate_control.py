@@ -9,6 +9,7 @@ from codec.jobs import Progress
 from codec.metrics import psnr_rgb_db
 from codec.picture import Picture
 from codec.quality import QP_MAX, QP_MIN, QP_STEPS
+from codec.stream import read_stream
 from codec.tnc.settings import EncodeSettings
 
 
@@ -18,7 +19,8 @@ def find_qp(
 ) -> float:  # fmt: skip
     """QP whose stream comes closest to the target without passing it.
 
-    Rates and sizes are never exceeded; a PSNR is never fallen short of. QPs are tried in steps of 1/16.
+    Rates (without ancillary sections) and sizes (of the whole file) are never exceeded; a PSNR is never fallen short
+    of. QPs are tried in steps of 1/16.
 
     Raises
     ------
@@ -33,10 +35,12 @@ def find_qp(
 
         name, best_possible = f"{target_db:g} dB", QP_MIN
     else:
+        whole = settings.target_bytes is not None  # a file size counts ICC and EXIF, a rate does not
         budget = settings.target_bytes or int(settings.target_bpp * picture.pixels / 8)  # type: ignore[operator]
 
         def meets(qp: float) -> bool:
-            return len(code(qp)) <= budget
+            stream = code(qp)
+            return (len(stream) if whole else read_stream(stream).rd_bytes) <= budget
 
         name, best_possible = f"{budget} bytes", QP_MAX
     # For PSNR the condition holds at low QPs, for rates at high ones: keep `good` on the side that meets it.

@@ -32,7 +32,7 @@ class EncodeSettings:
     model : str
         "small", "main", or "default" (the best one shipped).
     analysis : bool
-        Whether the encoder's analysis travels in an ancillary section.
+        Whether the encoder's analysis travels in an ancillary section; with `target_bytes` only if it still fits.
     """
 
     qp: float | None = None

@@ -28,7 +28,9 @@ def to_tensor(picture: Picture, device: torch.device) -> torch.Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def to_picture(x: torch.Tensor, height_px: int, width_px: int, *, grey: bool, name: str, icc: bytes, exif: bytes) -> Picture:
+def to_picture(
+    x: torch.Tensor, height_px: int, width_px: int, *, grey: bool, name: str, icc: bytes, exif: bytes
+) -> Picture:
     """Crop, round and clip `(1, 3, H, W)`; a grey picture is the mean of the three channels."""
     x = x[0, :, :height_px, :width_px]
     if grey:
