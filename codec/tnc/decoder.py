@@ -12,7 +12,7 @@ from codec.jobs import CancelToken, Progress, check, no_progress
 from codec.picture import Picture
 from codec.quality import QP_STEPS
 from codec.stream import DecodeLimits, ParsedStream, SectionType, decode_qp_map, read_stream
-from codec.tnc.latents import FromStream, walk
+from codec.tnc.latents import FromStream, SymbolSource, walk
 from codec.tnc.layout import Layout
 from codec.tnc.models import LoadedModel, load_by_id, pick_device
 from codec.tnc.profile import span
@@ -35,9 +35,10 @@ def networks() -> Iterator[None]:
 
 
 def decode_parsed(
-    parsed: ParsedStream, model: LoadedModel, cancel: CancelToken | None = None, progress: Progress = no_progress
-) -> Picture:
-    """Decode a parsed stream with the model that it names."""
+    parsed: ParsedStream, model: LoadedModel, cancel: CancelToken | None = None, progress: Progress = no_progress,
+    source: SymbolSource | None = None,
+) -> Picture:  # fmt: skip
+    """Decode a parsed stream with the model that it names; symbols come from its slices unless a source is given."""
     header = parsed.header
     if header.bit_depth != 8:
         raise BitstreamError(f"{header.bit_depth} bits per sample cannot be decoded here", section="header")
@@ -47,7 +48,7 @@ def decode_parsed(
     base = round(header.qp * QP_STEPS)
     qp16_map = layout.spread_qp_map(base, offsets)
     with networks():
-        y_hat = walk(model, layout, base, qp16_map, layout.outside(), FromStream(parsed.slices), cancel)
+        y_hat = walk(model, layout, base, qp16_map, layout.outside(), source or FromStream(parsed.slices), cancel)
         check(cancel)
         progress(0.5, "synthesis")
         with span("synthesis"):
