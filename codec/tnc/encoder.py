@@ -34,8 +34,6 @@ from codec.tnc.rate_control import find_qp
 from codec.tnc.settings import EncodeSettings
 from codec.tnc.tensors import check_picture, to_picture, to_tensor
 
-QP_OFFSET_MIN, QP_OFFSET_MAX = -32, 31
-
 
 @dataclass(frozen=True, eq=False)
 class EncodeResult:
@@ -148,8 +146,8 @@ class ImageEncoder:
         grid = (-(-self.picture.height_px // PATCH_PX), -(-self.picture.width_px // PATCH_PX))
         if qp_map.shape != grid:
             raise SettingsError(f"the QP map has {qp_map.shape} entries, the picture needs {grid} (rows, columns)")
-        if not np.array_equal(qp_map, np.round(qp_map)) or qp_map.min() < QP_OFFSET_MIN or qp_map.max() > QP_OFFSET_MAX:
-            raise SettingsError(f"QP offsets must be whole numbers in {QP_OFFSET_MIN}..{QP_OFFSET_MAX}")
+        if not np.array_equal(qp_map, np.round(qp_map)) or qp_map.min() < OFFSET_MIN or qp_map.max() > OFFSET_MAX:
+            raise SettingsError(f"QP offsets must be whole numbers in {OFFSET_MIN}..{OFFSET_MAX}")
         return qp_map.astype(np.int8) if qp_map.any() else None
 
     def _code(self, qp: float, offsets: np.ndarray | None, effort: int, cancel: CancelToken | None) -> _Coded:
@@ -173,9 +171,13 @@ class ImageEncoder:
             sections.append(Section(SectionType.ANALYSIS, encode_analysis(analysis)))
         return write_stream(self._header(qp), sections)
 
-    def _trial(self, qp: float, offsets: np.ndarray | None, effort: int, cancel: CancelToken | None) -> bytes:
-        """A real stream for rate control, without analysis section."""
-        return self._write(qp, self._code(qp, offsets, effort, cancel), offsets, None)
+    def _trial(
+        self, qp: float, offsets: np.ndarray | None, settings: EncodeSettings, cancel: CancelToken | None
+    ) -> bytes:
+        """A real stream for rate control; it carries the analysis only where the size of the whole file is the target."""
+        coded = self._code(qp, offsets, settings.effort, cancel)
+        whole = settings.target_bytes is not None and settings.analysis
+        return self._write(qp, coded, offsets, self._analysis(*coded.source.bit_maps(), 0.0) if whole else None)
 
     def encode(
         self, settings: EncodeSettings, *, progress: Progress = no_progress, cancel: CancelToken | None = None
@@ -195,7 +197,7 @@ class ImageEncoder:
         qp = settings.fixed_qp
         if qp is None:
             qp = find_qp(
-                settings, self.picture, lambda q: self._trial(q, offsets, settings.effort, cancel),
+                settings, self.picture, lambda q: self._trial(q, offsets, settings, cancel),
                 lambda stream: decode_parsed(read_stream(stream), self.model, cancel), progress,
             )  # fmt: skip
         coded = self._code(qp, offsets, settings.effort, cancel)

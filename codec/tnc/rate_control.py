@@ -12,6 +12,9 @@ from codec.quality import QP_MAX, QP_MIN, QP_STEPS
 from codec.stream import read_stream
 from codec.tnc.settings import EncodeSettings
 
+TIMINGS_BYTES = 8
+"""What the timings inside the analysis may add to the size of a trial, which carries zeros there."""
+
 
 def find_qp(
     settings: EncodeSettings, picture: Picture, code: Callable[[float], bytes],
@@ -35,12 +38,13 @@ def find_qp(
 
         name, best_possible = f"{target_db:g} dB", QP_MIN
     else:
-        whole = settings.target_bytes is not None  # a file size counts ICC and EXIF, a rate does not
+        whole = settings.target_bytes is not None  # a file size counts ICC, EXIF and analysis, a rate does not
+        slack = TIMINGS_BYTES if settings.analysis else 0
         budget = settings.target_bytes or int(settings.target_bpp * picture.pixels / 8)  # type: ignore[operator]
 
         def meets(qp: float) -> bool:
             stream = code(qp)
-            return (len(stream) if whole else read_stream(stream).rd_bytes) <= budget
+            return (len(stream) + slack if whole else read_stream(stream).rd_bytes) <= budget
 
         name, best_possible = f"{budget} bytes", QP_MAX
     # For PSNR the condition holds at low QPs, for rates at high ones: keep `good` on the side that meets it.
