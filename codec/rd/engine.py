@@ -29,7 +29,7 @@ class _Item:
 
 
 def get_codec(spec: str, *, device: str = "auto") -> Anchor:
-    """Codec of a name on the command line: "tnc", "tnc:small", "tnc:1" (effort 1), or an anchor's ("bpg", "vvc:slow")."""
+    """Codec of a name on the command line: "tnc", "tnc:small", "tnc:1" (effort 1); "bpg", "vvc:slow" ... of anchors."""
     id_, *options = spec.split(":")
     if id_ != "tnc":
         return get_anchor(spec)

@@ -24,6 +24,7 @@ from codec.stream import (
     read_stream,
     write_stream,
 )
+from codec.stream.qp_map import OFFSET_MAX, OFFSET_MIN
 from codec.tnc.config import PATCH_PX
 from codec.tnc.decoder import decode_parsed, networks
 from codec.tnc.latents import FromAnalysis, walk
@@ -174,7 +175,7 @@ class ImageEncoder:
     def _trial(
         self, qp: float, offsets: np.ndarray | None, settings: EncodeSettings, cancel: CancelToken | None
     ) -> bytes:
-        """A real stream for rate control; it carries the analysis only where the size of the whole file is the target."""
+        """A real stream for rate control; it carries the analysis only where a file size is the target."""
         coded = self._code(qp, offsets, settings.effort, cancel)
         whole = settings.target_bytes is not None and settings.analysis
         return self._write(qp, coded, offsets, self._analysis(*coded.source.bit_maps(), 0.0) if whole else None)

@@ -31,7 +31,8 @@ def source_split(index_csv: Path) -> tuple[list[str], list[str]]:
         rows = list(csv.DictReader(index_csv.open(newline="", encoding="utf-8")))
     except OSError as error:
         raise InputError("the training index cannot be read", where=str(index_csv)) from error
-    train, held_out = [], []
+    train: list[str] = []
+    held_out: list[str] = []
     for row in rows:
         digest = hashlib.sha256(f"{row['repo']}/{row['source_path']}".encode()).digest()
         (held_out if int.from_bytes(digest[:4], "big") < HELD_OUT_SHARE * 2**32 else train).append(row["file"])

@@ -52,8 +52,9 @@ class Muon(torch.optim.Optimizer):
                     state = self.state[p]
                     if not state:
                         state["momentum"] = torch.zeros_like(p)
-                    state["momentum"].lerp_(p.grad, 1 - group["momentum"])
-                    updates.append(torch.lerp(p.grad, state["momentum"], group["momentum"]))
+                    momentum: torch.Tensor = state["momentum"]
+                    momentum.lerp_(p.grad, 1 - group["momentum"])  # type: ignore[arg-type]  # None was left out above
+                    updates.append(torch.lerp(p.grad, momentum, group["momentum"]))  # type: ignore[arg-type]
                 stacked = orthogonalise(torch.stack(updates))
                 scale = group["lr"] * 0.2 * max(shape) ** 0.5
                 for p, update in zip(params, stacked, strict=True):
