@@ -116,3 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not args.headless:
         print("No display: running headless.")
     return run_headless(args.out, args.file, say=print, theme=args.theme or "dark")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

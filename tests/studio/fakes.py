@@ -54,7 +54,7 @@ class FakeEncoder:
         }
         return SimpleNamespace(stream=stream, reconstruction=from_jpeg(stream), qp=qp, block_maps=maps)
 
-    def preview(self, qp, *, qp_map=None, window=None):
+    def preview(self, qp, *, qp_map=None, window=None, cancel=None):
         data = jpeg(self.picture, qp)
         picture = from_jpeg(data)
         bpp = 8 * len(data) / self.picture.pixels
@@ -84,8 +84,15 @@ class FakeFactory:
         metrics |= {k: v for k, v in measure(picture, result.reconstruction).items() if v is not None}
         metrics |= {"encode_s": 0.1, "decode_s": 0.1}
         return Run(
-            "tnc", "TNC", picture.source_hash, {"quality": result.qp, "model": model}, {"model": "small"},
-            result.stream, result.reconstruction, metrics, result.block_maps,
+            "tnc",
+            "TNC",
+            picture.source_hash,
+            {"quality": result.qp, "model": model},
+            {"model": "small"},
+            result.stream,
+            result.reconstruction,
+            metrics,
+            result.block_maps,
         )
 
     def decode(self, stream, progress, cancel):
@@ -93,4 +100,4 @@ class FakeFactory:
 
     def inspect(self, stream):
         from_jpeg(stream)
-        return SimpleNamespace(qp=30.0, model="small", sections=[])
+        return SimpleNamespace(qp=30.0, model="small", rd_bytes=len(stream))

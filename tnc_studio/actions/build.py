@@ -10,8 +10,6 @@ from PySide6.QtWidgets import QMainWindow, QMenu, QToolBar, QWidget
 from tnc_studio.actions.table import ACTIONS, BY_ID, MENUS
 from tnc_studio.theme.icons import icon
 
-TOOLBAR_BREAKS = {"fit", "panes_2", "theme_toggle"}
-
 
 def make_actions(parent: QWidget, handlers: Mapping[str, Callable[[], object]]) -> dict[str, QAction]:
     """Make one QAction per row of the table; a row without handler is a programming error and raises KeyError."""
@@ -60,12 +58,12 @@ def make_toolbar(window: QMainWindow, actions: Mapping[str, QAction]) -> QToolBa
     bar = QToolBar("Toolbar", window)
     bar.setObjectName("toolbar")
     bar.setMovable(False)
-    for spec in ACTIONS:
-        if spec.toolbar:
-            if spec.id in TOOLBAR_BREAKS:
-                bar.addSeparator()
-            bar.addAction(actions[spec.id])
-            button = bar.widgetForAction(actions[spec.id])
-            button.setAccessibleName(spec.text)
+    group = 0
+    for spec in sorted((spec for spec in ACTIONS if spec.toolbar), key=lambda spec: spec.toolbar):
+        if group and spec.toolbar // 10 != group:
+            bar.addSeparator()
+        group = spec.toolbar // 10
+        bar.addAction(actions[spec.id])
+        bar.widgetForAction(actions[spec.id]).setAccessibleName(spec.text)
     window.addToolBar(bar)
     return bar

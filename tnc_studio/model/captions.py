@@ -10,13 +10,23 @@ from tnc_studio.model.settings import BYTES_TOLERANCE, Follow
 
 @dataclass(frozen=True)
 class Caption:
-    """What stands under a pane: three figures, one line of detail, one short badge."""
+    """What stands under a pane.
+
+    Attributes
+    ----------
+    size, rate, psnr : str
+        The three figures; estimates carry an almost-equal sign.
+    status : str
+        Quality used, and what the figures are worth or how far they are from what they should match.
+    settings : str
+        Codec settings that belong to the comparison.
+    """
 
     size: str
     rate: str
     psnr: str
-    detail: str
-    badge: str = ""
+    status: str = ""
+    settings: str = ""
 
 
 def format_bytes(count: int) -> str:
@@ -53,7 +63,7 @@ def signed(value: float, decimals: int) -> str:
     return ("+" if value > 0 else "\u2212") + text
 
 
-def caption(rendition: Rendition, tnc: Rendition, follow: Follow, pixels: int) -> Caption:
+def caption(rendition: Rendition, tnc: Rendition, follow: Follow, channels: int = 3) -> Caption:
     """Make the caption of a pane.
 
     Parameters
@@ -64,29 +74,26 @@ def caption(rendition: Rendition, tnc: Rendition, follow: Follow, pixels: int) -
         The TNC rendition that anchors follow.
     follow : Follow
         What they match.
-    pixels : int
-        Pixels of the picture.
+    channels : int
+        Colour channels of the original, 8 bits each.
     """
     if rendition.id == ORIGINAL:
         size = "" if rendition.image is None else f"{rendition.image.width_px} \u00d7 {rendition.image.height_px} px"
-        return Caption(size, "24 bpp" if pixels else "", "reference", rendition.note)
+        return Caption(size, f"{8 * channels} bpp" if size else "", "", "reference" if size else "", rendition.note)
     if rendition.state in (State.EMPTY, State.UNAVAILABLE):
         return Caption("\u2013", "\u2013", "\u2013", rendition.note)
     estimate = "\u2248" if rendition.state is State.PREVIEW else ""
     size = "\u2013" if rendition.size_bytes is None else estimate + format_bytes(rendition.size_bytes)
     rate = "\u2013" if rendition.bpp is None else f"{estimate}{rendition.bpp:.3f} bpp"
-    parts = [rendition.quality_text, rendition.settings_text]
-    badge = ""
+    parts = [rendition.quality_text]
     if rendition.state is State.PREVIEW:
-        parts = ["preview (estimate)", *parts]
+        parts.append("preview (estimate)")
     elif rendition.id not in (TNC, STREAM):
-        badge = mismatch_text(rendition, tnc, follow)
-        if badge and tnc.state is State.PREVIEW:
-            badge = "\u2248 " + badge
-    if rendition.note:
-        parts.append(rendition.note)
-    detail = " \u00b7 ".join(part for part in parts if part)
-    return Caption(size, rate, format_psnr(rendition.psnr_db), detail, badge)
+        mismatch = mismatch_text(rendition, tnc, follow)
+        parts.append("\u2248 " + mismatch if mismatch and tnc.state is State.PREVIEW else mismatch)
+    parts.append(rendition.note)
+    status = " \u00b7 ".join(part for part in parts if part)
+    return Caption(size, rate, estimate + format_psnr(rendition.psnr_db), status, rendition.settings_text)
 
 
 def readout(renditions: list[Rendition], cursor: tuple[int, int] | None) -> list[tuple[str, str, str]]:

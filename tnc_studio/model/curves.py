@@ -6,6 +6,8 @@ import math
 from enum import StrEnum
 from typing import get_args
 
+import numpy as np
+
 from codec.metrics.ms_ssim import ms_ssim_db
 from codec.rd.curves import METRIC_NAMES
 from codec.rd.curves import Metric as MetricName
@@ -64,6 +66,15 @@ class Curves:
     def rows(self, codec: str) -> list[RdRow]:
         """Points of a codec by rising rate."""
         return sorted(self._rows.get(codec, {}).values(), key=lambda row: row.bpp or 0.0)
+
+    def bytes_at(self, codec: str, quality: float) -> float | None:
+        """Size at a quality between two measured ones, by log-linear interpolation; None outside of them."""
+        rows = {row.quality: row.bytes for row in self.rows(codec) if row.quality is not None and row.bytes}
+        qualities = sorted(rows)
+        if not qualities or not qualities[0] <= quality <= qualities[-1]:
+            return None
+        logs = [math.log(rows[q] or 1.0) for q in qualities]
+        return math.exp(float(np.interp(quality, qualities, logs)))
 
     def codecs(self) -> list[str]:
         """Codecs that have points."""

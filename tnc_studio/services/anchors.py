@@ -18,11 +18,14 @@ from tnc_studio.model.observer import Event
 from tnc_studio.model.renditions import TNC, DisplayImage, Rendition, State
 from tnc_studio.model.session import Session
 from tnc_studio.model.settings import BYTES_TOLERANCE, PSNR_TOLERANCE_DB, Follow
-from tnc_studio.services.jobs import ANCHORS, FILES, JobService
+from tnc_studio.services.jobs import ANCHORS, FILES, SLOW_ANCHORS, JobService
 from tnc_studio.services.lanes import Priority
 from tnc_studio.services.trouble import report
 
 IDLE_MS = 500
+SLOW = ("vvc",)
+"""Anchors that take minutes where the others take seconds."""
+SEARCHING = "searching\u2026"
 
 
 class AnchorService(QObject):
@@ -112,10 +115,10 @@ class AnchorService(QObject):
                 self._session.show(Rendition(id_, label, State.UNAVAILABLE, note=f"{label} cannot run: {reason}"))
             else:
                 self._ladders[id_] = Ladder(anchor, source.picture, cache=self._cache)
-        # One rung of each in turn, so that all curves grow together and cheap codecs do not wait for VVC.
+        # One rung of each in turn, so that all curves grow together.
         orders = {id_: rung_order(ladder.anchor.quality) for id_, ladder in self._ladders.items()}
         rungs = [(index, id_, quality) for id_, order in orders.items() for index, quality in enumerate(order)]
-        for index, id_, quality in sorted(rungs, key=lambda rung: (rung[0], rung[1] == "vvc")):
+        for index, id_, quality in sorted(rungs, key=lambda rung: rung[0]):
             note = f"{self._session.labels[id_]} ladder {index + 1}/{len(orders[id_])}"
             self._submit_run(id_, f"anchor.ladder.{id_}.{quality:g}", quality, note, Priority.BACKGROUND)
         self.follow()
@@ -123,7 +126,7 @@ class AnchorService(QObject):
     def _submit_run(self, id_: str, channel: str, quality: float, note: str, priority: Priority) -> None:
         ladder = self._ladders[id_]
         self._jobs.submit(
-            ANCHORS, channel, lambda progress, cancel: ladder.run(quality, cancel=cancel),
+            lane_of(id_), channel, lambda progress, cancel: ladder.run(quality, cancel=cancel),
             done=lambda run: self._arrived(ladder, run), failed=lambda error: self._failed(id_, error, note),
             note=note, priority=priority,
         )  # fmt: skip
@@ -132,15 +135,12 @@ class AnchorService(QObject):
         id_ = ladder.anchor.id
         if self._ladders.get(id_) is not ladder:
             return
-        for known in ladder.runs:
-            self._add_row(known)
+        source, known = self._session.source, {row.quality for row in self._session.curves.rows(id_)}
+        for new in ladder.runs:  # a search makes several
+            if source is not None and new.metrics["quality"] not in known:
+                self._session.add_row(row_of_run(new, ladder.anchor.settings_text, source.name))
         self._show_nearest(id_)
         self.ladder_changed.emit(id_)
-
-    def _add_row(self, run: Run) -> None:
-        source = self._session.source
-        if source is not None:
-            self._session.add_row(row_of_run(run, self.anchors[run.codec].settings_text, source.name))
 
     def _failed(self, id_: str, error: BaseException, note: str) -> None:
         if isinstance(error, Cancelled):
@@ -169,9 +169,7 @@ class AnchorService(QObject):
         if tnc.psnr_db is None:
             return None, True
         nearest = ladder.nearest_by_psnr(tnc.psnr_db)
-        return nearest, nearest is not None and abs(
-            nearest.metrics["psnr_rgb_db"] - tnc.psnr_db
-        ) <= PSNR_TOLERANCE_DB
+        return nearest, nearest is not None and abs(nearest.metrics["psnr_rgb_db"] - tnc.psnr_db) <= PSNR_TOLERANCE_DB
 
     def fixed_quality(self, id_: str) -> float:
         """Quality of an anchor in `Follow.FIXED`; the middle of its usual range unless chosen."""
@@ -186,7 +184,9 @@ class AnchorService(QObject):
         self._wanted[id_] = run.key
         shown = self._session.rendition(id_)
         if shown.run is run:
-            self._session.rendition_changed.emit(id_)  # its mismatch is against a new TNC
+            # Shown already, but its mismatch is against a new TNC.
+            searching = self._jobs.busy(f"anchor.search.{id_}")
+            self._session.show(shown.with_note(SEARCHING if searching else ""))
             return
         self._jobs.submit(
             FILES, f"anchor.image.{id_}", lambda progress, cancel: DisplayImage.of(run.reconstruction),
@@ -223,11 +223,17 @@ class AnchorService(QObject):
                 return ladder.bisect_bytes(size_bytes, BYTES_TOLERANCE, cancel)
             return ladder.bisect_psnr(psnr_db, PSNR_TOLERANCE_DB, cancel)
 
+        self._session.show(self._session.rendition(id_).with_note(SEARCHING))
         note = f"{self._session.labels[id_]} at the same {'bytes' if follow is Follow.BYTES else 'PSNR'}"
         self._jobs.submit(
-            ANCHORS, channel, work, done=lambda run: self._arrived(ladder, run),
+            lane_of(id_), channel, work, done=lambda run: self._arrived(ladder, run),
             failed=lambda error: self._failed(id_, error, note), note=note, priority=Priority.NORMAL,
         )  # fmt: skip
+
+
+def lane_of(id_: str) -> str:
+    """Lane that runs an anchor."""
+    return SLOW_ANCHORS if id_ in SLOW else ANCHORS
 
 
 def rung_order(axis: QualityRange) -> list[float]:

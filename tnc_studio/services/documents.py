@@ -70,9 +70,8 @@ class Documents:
 
         def done(answer: tuple[bytes, Picture, DisplayImage, float | None, Any]) -> None:
             stream, picture, image, psnr_db, info = answer
-            rd_bytes = len(stream) - sum(section.bytes for section in info.sections if section.ancillary)
             rendition = Rendition(
-                STREAM, path.name, State.FINAL, image, None, 8 * rd_bytes / picture.pixels, rd_bytes, psnr_db,
+                STREAM, path.name, State.FINAL, image, None, 8 * info.rd_bytes / picture.pixels, info.rd_bytes, psnr_db,
                 f"QP {info.qp:g}", f"model {info.model}" if info.model else "",
             )  # fmt: skip
             self._session.set_label(STREAM, path.name)

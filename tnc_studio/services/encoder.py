@@ -27,7 +27,10 @@ class PictureEncoder(Protocol):
         """Make a real stream and decode it."""
         ...
 
-    def preview(self, qp: float, *, qp_map: np.ndarray | None = None, window: Window | None = None) -> Preview:
+    def preview(
+        self, qp: float, *, qp_map: np.ndarray | None = None, window: Window | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Preview:  # fmt: skip
         """Estimate picture and rate without a stream."""
         ...
 

@@ -13,6 +13,7 @@ from tnc_studio.services.lanes import Job, Lane, Priority, Work
 
 DEVICE = "device"
 ANCHORS = "anchors"
+SLOW_ANCHORS = "slow anchors"
 FILES = "files"
 
 
@@ -28,8 +29,9 @@ def limit_torch_threads() -> int:
 class JobService(QObject):
     """Runs work off the UI thread.
 
-    The device lane is the only thread that runs the network; the anchors lane waits for external programs; the
-    files lane reads and writes. Each lane is one thread, so torch and an external encoder never multiply.
+    The device lane is the only thread that runs the network; two lanes wait for external programs, one of them for
+    the slow encoders so that the quick ones never queue behind them; the files lane reads and writes. Each lane is
+    one thread and each external program uses one, so they never multiply.
     """
 
     changed = Signal()
@@ -41,7 +43,7 @@ class JobService(QObject):
         self._inbox: deque[Callable[[], None]] = deque()
         self._wake.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
         self._stopped = False
-        self._lanes = {name: Lane(name, self._post, self._tell) for name in (DEVICE, ANCHORS, FILES)}
+        self._lanes = {name: Lane(name, self._post, self._tell) for name in (DEVICE, ANCHORS, SLOW_ANCHORS, FILES)}
 
     def submit(
         self,

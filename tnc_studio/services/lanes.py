@@ -53,6 +53,7 @@ class Job:
     failed: Callable[[BaseException], None] | None = None
     cancel: CancelToken = field(default_factory=CancelToken)
     dropped: bool = False
+    finished: bool = False
     fraction: float = 0.0
     progress_note: str = ""
 
@@ -80,7 +81,7 @@ class Lane:
         self._heap: list[tuple[int, int, Job]] = []
         self._order = itertools.count()
         self._running: Job | None = None
-        self._undelivered = 0
+        self._undelivered: list[Job] = []
         self._stopping = False
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
         self._thread.start()
@@ -117,9 +118,10 @@ class Lane:
     def busy(self, matches: Callable[[Job], bool] = lambda job: True) -> bool:
         """Whether a job that matches waits, works, or has its answer under way."""
         with self._wake:
-            jobs = [job for _, _, job in self._heap]
-            jobs += [self._running] if self._running is not None else []
-            return self._undelivered > 0 or any(not job.dropped and matches(job) for job in jobs)
+            jobs = [job for _, _, job in self._heap] + self._undelivered
+            if self._running is not None and not self._running.finished:
+                jobs.append(self._running)
+            return any(not job.dropped and matches(job) for job in jobs)
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """Cancel everything and wait for the thread."""
@@ -130,7 +132,7 @@ class Lane:
         self._thread.join(timeout_s)
 
     def _drop(self, matches: Callable[[Job], bool]) -> None:
-        for _, _, job in self._heap:
+        for job in [*(entry[2] for entry in self._heap), *self._undelivered]:
             if matches(job):
                 job.dropped = True
         if self._running is not None and matches(self._running):
@@ -183,16 +185,16 @@ class Lane:
             self._deliver(job, job.done, result)
 
     def _deliver(self, job: Job, callback: Callable[[Any], None] | None, value: Any) -> None:
-        if callback is None:
-            return
         with self._wake:
-            self._undelivered += 1
+            job.finished = True
+            if callback is None:
+                return
+            self._undelivered.append(job)
 
         def answer() -> None:
             with self._wake:
-                self._undelivered -= 1
-                dropped = job.dropped
-            if not dropped:
+                self._undelivered.remove(job)
+            if not job.dropped:
                 callback(value)
 
         self._post(answer)

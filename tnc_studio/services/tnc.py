@@ -112,22 +112,29 @@ class TncService(QObject):
         window = preview_window(self._session)
         base = self._session.rendition(TNC).image
 
-        def work(progress: Progress, cancel: CancelToken) -> tuple[DisplayImage, float, float]:
+        # The estimate of a window says nothing about the whole picture; its own curve does.
+        whole_bytes = self._session.curves.bytes_at(TNC, tuning.qp)
+
+        def work(progress: Progress, cancel: CancelToken) -> tuple[DisplayImage, float | None, float]:
             encoder = self._encoder(picture, tuning.model, progress, cancel)
             if window is None or base is None:
-                preview = encoder.preview(tuning.qp)
-                return DisplayImage.of(preview.picture), preview.bpp_estimate, psnr_rgb_db(picture, preview.picture)
-            preview = encoder.preview(tuning.qp, window=window)
+                preview = encoder.preview(tuning.qp, cancel=cancel)
+                psnr_db = psnr_rgb_db(picture, preview.picture)
+                return DisplayImage.of(preview.picture), preview.bpp_estimate * picture.pixels / 8, psnr_db
+            preview = encoder.preview(tuning.qp, window=window, cancel=cancel)
             image = base.pasted(preview.picture, window[0], window[1])
-            return image, preview.bpp_estimate, psnr_rgb_db(picture.crop(*window), preview.picture)
+            return image, whole_bytes, psnr_rgb_db(picture.crop(*window), preview.picture)
 
-        def done(answer: tuple[DisplayImage, float, float]) -> None:
-            image, bpp, psnr_db = answer
+        def done(answer: tuple[DisplayImage, float | None, float]) -> None:
+            image, estimate, psnr_db = answer
             self.preview_latency_ms = 1000 * (time.perf_counter() - self._moved_s)
-            note = "PSNR of the visible part" if window is not None and base is not None else ""
-            size = round(bpp * picture.pixels / 8)
-            quality = f"QP {tuning.qp:g}"
-            self._session.show(Rendition(TNC, "TNC", State.PREVIEW, image, None, bpp, size, psnr_db, quality, note=note))
+            note = "visible part" if window is not None and base is not None else ""
+            size = None if estimate is None else round(estimate)
+            bpp = None if estimate is None else 8 * estimate / picture.pixels
+            shown = Rendition(
+                TNC, "TNC", State.PREVIEW, image, None, bpp, size, psnr_db, f"QP {tuning.qp:g}", note=note
+            )
+            self._session.show(shown)
             self.previewed.emit()
 
         self._submit("tnc.preview", work, done, "TNC preview", Priority.INTERACTIVE)

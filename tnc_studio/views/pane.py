@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from tnc_studio.model.captions import caption
 from tnc_studio.model.renditions import TNC
@@ -64,25 +64,27 @@ class Pane(QFrame):
         top.setSpacing(SPACE_S)
         top.addWidget(self._swatch)
         top.addWidget(self._choice)
-        self._badge = ElidedLabel()
-        self._badge.setAccessibleName("Mismatch against TNC")
-        top.addWidget(self._badge, 1)
-        self._figures = [ElidedLabel() for _ in range(3)]
+        top.addStretch(1)
+        self._figures = [QLabel() for _ in range(3)]
         figures = QHBoxLayout()
-        figures.setSpacing(SPACE_S)
+        figures.setSpacing(SPACE_M)
         for label, name in zip(self._figures, ("Bytes", "Bits per pixel", "PSNR over RGB"), strict=True):
-            label.setFont(scaled_font(label, 1.08, bold=True))
+            label.setFont(scaled_font(label, 1.0, bold=True))
             label.setAccessibleName(name)
-            figures.addWidget(label, 1)
-        self._detail = ElidedLabel()
-        self._detail.setObjectName("muted")
-        self._detail.setAccessibleName("Settings")
+            figures.addWidget(label)
+        figures.addStretch(1)
+        self._status = ElidedLabel()
+        self._status.setAccessibleName("Quality and mismatch against TNC")
+        self._settings = ElidedLabel()
+        self._settings.setObjectName("muted")
+        self._settings.setAccessibleName("Settings")
         layout = QVBoxLayout(box)
         layout.setContentsMargins(SPACE_M, SPACE_S, SPACE_M, SPACE_S)
         layout.setSpacing(SPACE_XS)
         layout.addLayout(top)
         layout.addLayout(figures)
-        layout.addWidget(self._detail)
+        layout.addWidget(self._status)
+        layout.addWidget(self._settings)
         return box
 
     def _chosen(self, row: int) -> None:
@@ -116,15 +118,15 @@ class Pane(QFrame):
         else:
             self.canvas.show_image(rendition.image)
         self.refresh_overlay()
-        pixels = session.source.picture.pixels if session.source else 0
-        text = caption(rendition, session.rendition(TNC), session.tuning.follow, pixels)
+        channels = len(session.source.picture.planes) if session.source else 3
+        text = caption(rendition, session.rendition(TNC), session.tuning.follow, channels)
         for label, value in zip(self._figures, (text.size, text.rate, text.psnr), strict=True):
             label.setText(value)
-        self._badge.setText(text.badge)
-        self._detail.setText(text.detail)
+        self._status.setText(text.status)
+        self._settings.setText(text.settings)
         label_text = session.labels.get(self.rendition_id, self.rendition_id)
         self.canvas.setAccessibleName(f"Picture {self.index + 1}: {label_text}")
-        self.canvas.setAccessibleDescription(", ".join(filter(None, (text.size, text.rate, text.psnr, text.detail))))
+        self.canvas.setAccessibleDescription(", ".join(filter(None, (text.size, text.rate, text.psnr, text.status))))
 
     def refresh_overlay(self) -> None:
         """Lay the chosen block map over TNC."""

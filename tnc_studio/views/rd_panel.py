@@ -27,7 +27,8 @@ from tnc_studio.views.rd_plot import RdPlot
 from tnc_studio.views.widgets import Swatch, muted_label
 
 COLUMNS = ("", "PSNR-RGB", "PSNR-Y", "MS-SSIM", "BD-PSNR")
-SHARE_PLOT, SHARE_TABLE = 62, 38
+PLOT_WIDTH_PX, TABLE_WIDTH_PX = 560, 420
+TABLE_MIN_PX = 330
 
 
 class RdPanel(QWidget):
@@ -43,8 +44,9 @@ class RdPanel(QWidget):
         split.setChildrenCollapsible(False)
         split.addWidget(self._make_plot_side())
         split.addWidget(self._make_table_side())
-        split.setStretchFactor(0, SHARE_PLOT)
-        split.setStretchFactor(1, SHARE_TABLE)
+        split.setStretchFactor(0, 3)
+        split.setStretchFactor(1, 1)
+        split.setSizes([PLOT_WIDTH_PX, TABLE_WIDTH_PX])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_M, SPACE_S, SPACE_M, SPACE_S)
         layout.addWidget(split)
@@ -55,18 +57,21 @@ class RdPanel(QWidget):
         self._refresh_table()
 
     def _make_plot_side(self) -> QWidget:
+        session = self._session
         side = QWidget()
         self.metric_choice = QComboBox()
         self.metric_choice.setAccessibleName("Metric of the plot")
         self.metric_choice.setToolTip("Vertical axis of the plot (M)")
         for metric in Metric:
             self.metric_choice.addItem(metric.short, metric.value)
-        self.metric_choice.activated.connect(lambda row: self._session.set_metric(Metric(self.metric_choice.itemData(row))))
+        self.metric_choice.activated.connect(lambda row: session.set_metric(Metric(self.metric_choice.itemData(row))))
         head = QHBoxLayout()
         label = QLabel("Metric")
         label.setBuddy(self.metric_choice)
         head.addWidget(label)
         head.addWidget(self.metric_choice)
+        head.addSpacing(SPACE_M)
+        head.addWidget(self.plot.legend)
         head.addStretch(1)
         column = QVBoxLayout(side)
         column.setContentsMargins(0, 0, SPACE_S, 0)
@@ -77,6 +82,7 @@ class RdPanel(QWidget):
 
     def _make_table_side(self) -> QWidget:
         side = QWidget()
+        side.setMinimumWidth(TABLE_MIN_PX)
         title = QLabel("BD-rate of TNC against")
         title.setObjectName("sectionTitle")
         table = self.table = QTableWidget(0, len(COLUMNS))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from html import escape
 
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from codec.rd.rows import RdRow
 from tnc_studio.model.captions import format_bytes
@@ -17,6 +18,8 @@ from tnc_studio.model.session import Session
 from tnc_studio.theme.codec_colors import codec_color, codec_symbol, codec_width_px
 from tnc_studio.theme.palette import current
 
+# What stands for a plot symbol in text.
+_GLYPHS = {"o": "\u25cf", "s": "\u25a0", "t1": "\u25b2", "t": "\u25bc", "d": "\u25c6", "+": "+", "x": "\u00d7"}
 HOVER_PX = 14
 RING_PX = 17
 
@@ -34,7 +37,9 @@ class RdPlot(QWidget):
         self._item.setMenuEnabled(False)
         self._item.hideButtons()
         self._item.showGrid(x=True, y=True, alpha=0.25)
-        self._legend = self._item.addLegend(offset=(-12, -12), labelTextSize="9pt", verSpacing=-4)
+        self.legend = QLabel()
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.legend.setAccessibleName("Legend of the plot")
         self._curves: dict[str, pg.PlotDataItem] = {}
         self._rings = pg.ScatterPlotItem(size=RING_PX, pxMode=True)
         self._rings.setZValue(20)
@@ -60,9 +65,6 @@ class RdPlot(QWidget):
             axis = self._item.getAxis(name)
             axis.setPen(pg.mkPen(tokens.grid))
             axis.setTextPen(pg.mkPen(tokens.text))
-        self._legend.setLabelTextColor(tokens.text)
-        self._legend.setBrush(pg.mkBrush(QColor(tokens.plot)))
-        self._legend.setPen(pg.mkPen(tokens.border))
         self._hover.setColor(tokens.text)
         self._hover.fill = pg.mkBrush(QColor(tokens.raised))
         self._hover.border = pg.mkPen(tokens.border)
@@ -85,15 +87,19 @@ class RdPlot(QWidget):
             if codec not in self._curves:
                 self._curves[codec] = self._make_curve(codec)
             self._curves[codec].setData([x for x, _, _ in points], [y for _, y, _ in points])
-        self._legend.setVisible(bool(self._curves))
+        self.legend.setText("&nbsp;&nbsp;&nbsp;".join(self._legend_entry(codec) for codec in self._curves))
         self._refresh_rings()
+
+    def _legend_entry(self, codec: str) -> str:
+        label = escape(self._session.labels.get(codec, codec)).replace(" ", "&nbsp;")
+        glyph = _GLYPHS.get(codec_symbol(codec), "*")
+        return f"<span style='color:{codec_color(codec)}'>{glyph}</span>&nbsp;{label}"
 
     def _make_curve(self, codec: str) -> pg.PlotDataItem:
         color = codec_color(codec)
         curve = pg.PlotDataItem(
             pen=pg.mkPen(color, width=codec_width_px(codec)), symbol=codec_symbol(codec), symbolSize=7,
             symbolBrush=color, symbolPen=pg.mkPen(current().plot, width=1), antialias=True,
-            name=self._session.labels.get(codec, codec),
         )  # fmt: skip
         self._item.addItem(curve)
         return curve
@@ -140,7 +146,11 @@ def ring_place(rendition: Rendition, metric: Metric) -> tuple[float, float] | No
         return None
     if rendition.run is not None:
         row = RdRow(
-            rendition.id, "", "", "", **{name: rendition.run.metrics.get(name) for name in Metric}  # type: ignore[arg-type]
+            rendition.id,
+            "",
+            "",
+            "",
+            **{name: rendition.run.metrics.get(name) for name in Metric},  # type: ignore[arg-type]
         )
         value = metric.height_db(row)
     else:

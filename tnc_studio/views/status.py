@@ -13,7 +13,7 @@ from tnc_studio.model.session import Session
 from tnc_studio.services.jobs import JobService
 from tnc_studio.theme.codec_colors import codec_color
 from tnc_studio.theme.icons import icon
-from tnc_studio.theme.tokens import SPACE_S
+from tnc_studio.theme.tokens import SPACE_M, SPACE_S
 
 BAR_WIDTH_PX = 90
 
@@ -27,6 +27,7 @@ class PixelReadout(QLabel):
         self.setTextFormat(Qt.TextFormat.RichText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.setAccessibleName("Pixel values at the cursor")
+        self.setContentsMargins(SPACE_M, 0, 0, 0)
         session.view.cursor_changed.connect(self.refresh)
         session.view.changed.connect(self.refresh)
         session.panes_changed.connect(self.refresh)
