@@ -1,0 +1,231 @@
+"""Training: a few real steps of the tiny model, resume, export, and the split of the data."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from codec.errors import CodecError, InputError, ModelError
+from codec.integer.layers import IntLayer
+from codec.tnc.config import TINY
+from codec.tnc.hyper import round_index
+from codec.tnc.model import TncModel
+from codec.tnc.models import load_file
+from codec.training.data import CropSource, load_pictures, prepare, source_split
+from codec.training.evaluate import estimate
+from codec.training.export import export_checkpoint, model_of_checkpoint
+from codec.training.loop import Trainer, TrainOptions, split_parameters
+from codec.training.muon import orthogonalise
+from codec.training.stages import QP_TRAIN_MAX, QP_TRAIN_MIN, rate_distortion_cost, sample_conditions
+from tests.golden.make_golden import synthetic
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def pictures() -> torch.Tensor:
+    """Synthetic pictures of the size of training crops, `(4, 512, 512, 3)` uint8."""
+    return torch.from_numpy(np.stack([synthetic(512, 512, grey=False, seed=seed).rgb for seed in range(4)]))
+
+
+def trainer(pictures: torch.Tensor, *, stage: int = 2, seed: int = 1) -> Trainer:
+    torch.manual_seed(seed)
+    source = CropSource(pictures, 128, 192, torch.Generator().manual_seed(seed))
+    model = TncModel(TINY)
+    model.start_from_dct(source.batch(4))
+    return Trainer(model, source, TrainOptions(stage=stage, batch=2, warmup=2))
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_steps_change_the_weights_and_stay_finite(pictures: torch.Tensor, stage: int) -> None:
+    run = trainer(pictures, stage=stage)
+    before = {name: value.clone() for name, value in run.model.state_dict().items()}
+    for _ in range(3):
+        figures = run.step(0.0)
+        assert all(math.isfinite(value) for value in figures.values())
+        assert figures["bpp"] > 0
+        assert figures["mse"] > 0
+    assert run.step_count == 3
+    moved = {
+        name.split(".")[0] for name, value in run.model.state_dict().items() if not torch.equal(before[name], value)
+    }
+    assert {"analysis", "synthesis", "hyper_analysis", "hyper_decoder", "context", "gains", "hyper_prior"} <= moved
+
+
+def test_a_checkpoint_resumes_where_it_stopped(pictures: torch.Tensor, tmp_path: Path) -> None:
+    first = trainer(pictures)
+    first.step(0.0)
+    first.save(tmp_path / "c.pt")
+    second = trainer(pictures, seed=9)
+    second.load(tmp_path / "c.pt")
+    assert (second.step_count, second.seconds) == (first.step_count, first.seconds)
+    for name, value in first.model.state_dict().items():
+        assert torch.equal(value, second.model.state_dict()[name])
+        assert torch.equal(first.average[name], second.average[name])
+    # The same crops, conditions and noise then give the same step.
+    for run in (first, second):
+        run.source.generator.manual_seed(5)
+        run.generator.manual_seed(6)
+        torch.manual_seed(7)
+        run.step(0.0)
+    for name, value in first.model.state_dict().items():
+        torch.testing.assert_close(value, second.model.state_dict()[name])
+
+
+def test_a_checkpoint_that_does_not_fit_is_one_error(pictures: torch.Tensor, tmp_path: Path) -> None:
+    torch.save({"model": {}, "step": 1}, tmp_path / "other.pt")
+    run = trainer(pictures)
+    for path in (tmp_path / "other.pt", tmp_path / "missing.pt"):
+        with pytest.raises(CodecError):
+            run.load(path)
+        with pytest.raises(ModelError, match="not a checkpoint"):
+            model_of_checkpoint(path)
+
+
+def test_the_exported_integer_network_is_the_trained_one(pictures: torch.Tensor, tmp_path: Path) -> None:
+    run = trainer(pictures)
+    for _ in range(3):
+        run.step(0.0)
+    run.save(tmp_path / "c.pt")
+    ids = export_checkpoint(tmp_path / "c.pt", tmp_path / "m.safetensors")
+    loaded = load_file(tmp_path / "m.safetensors", CPU, torch.int64)
+    assert (loaded.entropy_id.hex(), loaded.synthesis_id.hex()) == ids
+    trained = model_of_checkpoint(tmp_path / "c.pt")
+    assert not torch.equal(trained.hyper_decoder.up32.weight, run.model.hyper_decoder.up32.weight)  # averaged
+    generator = torch.Generator().manual_seed(3)
+    z = torch.randint(-9, 10, (2, 2, 3, TINY.z_channels), generator=generator)
+    qp16 = torch.randint(0, 1009, (2, 8, 12), generator=generator)
+    features, index16 = trained.hyper_decoder(z.float(), qp16.float())
+    exported_features, exported_index16 = loaded.net.hyper_decoder(z, qp16)
+    assert torch.equal(features.long(), exported_features)
+    assert torch.equal(index16.long(), exported_index16)
+    assert torch.equal(round_index(index16.detach()), round_index(exported_index16))
+    assert len(exported_index16.unique()) > 20
+    for layer in loaded.net.modules():
+        assert not isinstance(layer, IntLayer) or layer.frozen is not None
+    assert np.array_equal(loaded.z_table % 64, trained.hyper_prior.table().numpy())
+
+
+def test_absent_positions_count_for_nothing() -> None:
+    torch.manual_seed(0)
+    model = TncModel(TINY)
+    x = torch.rand(2, 3, 128, 128) - 0.5
+    conditions = sample_conditions(1, 2, 8, 8, torch.Generator().manual_seed(0))
+    conditions.absent = torch.zeros(2, 8, 8, dtype=torch.bool)
+    conditions.absent[:, 2:5, 3:7] = True
+    result = model(x, conditions.qp_map, conditions.base_qp, conditions.absent)
+    hidden = conditions.absent[:, None].expand_as(result.y_bits)
+    assert not result.y_bits[hidden].any()
+    assert bool((result.y_bits[~hidden] > 0).all())
+    cost = rate_distortion_cost(result, x, conditions)
+    result.picture = result.picture.clone()
+    result.picture[:, :, 32:80, 48:112] += 0.7  # inside the absent blocks
+    assert float(rate_distortion_cost(result, x, conditions).loss) == pytest.approx(float(cost.loss))
+
+
+def test_conditions_cover_the_range_and_are_what_a_stream_can_carry() -> None:
+    generator = torch.Generator().manual_seed(4)
+    drawn = [sample_conditions(2, 8, 12, 12, generator) for _ in range(40)]
+    base = torch.cat([c.base_qp for c in drawn])
+    assert base.min() >= QP_TRAIN_MIN
+    assert base.max() <= QP_TRAIN_MAX
+    assert base.min() < QP_TRAIN_MIN + 1
+    assert base.max() > QP_TRAIN_MAX - 1
+    assert torch.equal(base * 16, (base * 16).round())
+    flat = varied = 0
+    for c in drawn:
+        offsets = c.qp_map - c.base_qp[:, None, None]
+        inside = (c.qp_map > 0) & (c.qp_map < 63)
+        assert torch.equal(offsets[inside], offsets[inside].round())
+        changes = offsets.flatten(1).std(1) > 0
+        varied, flat = varied + int(changes.sum()), flat + int((~changes).sum())
+    assert min(varied, flat) > 80
+    assert 0 < sum(c.absent is not None for c in drawn) < 20
+    single = sample_conditions(1, 3, 4, 4, generator)
+    assert (single.qp_map == 32).all()
+    assert single.absent is None
+
+
+def test_every_parameter_has_one_optimiser() -> None:
+    model = TncModel(TINY)
+    groups = split_parameters(model)
+    assert sorted(id(p) for group in groups for p in group) == sorted(id(p) for p in model.parameters())
+    assert all(groups)
+
+
+def test_orthogonalised_updates_have_singular_values_near_one() -> None:
+    matrices = torch.randn(3, 24, 40, generator=torch.Generator().manual_seed(1))
+    for x in (matrices, matrices.mT.contiguous()):
+        values = torch.linalg.svdvals(orthogonalise(x))
+        assert values.min() > 0.3
+        assert values.max() < 1.4
+
+
+def test_estimates_of_a_model(pictures: torch.Tensor) -> None:
+    torch.manual_seed(0)
+    model = trainer(pictures).averaged()
+    x = pictures[:1, :128, :128].permute(0, 3, 1, 2).float() / 255 - 0.5
+    fine, coarse = estimate(model, [x], [22.0, 40.0])
+    assert fine["bpp"] > coarse["bpp"] > 0
+    assert fine["psnr_db"] > coarse["psnr_db"] > 15
+
+
+def test_no_source_is_on_both_sides_of_the_split(tmp_path: Path) -> None:
+    path = tmp_path / "index.csv"
+    rows = [
+        {"file": f"{source:04d}_{crop}.avif", "repo": f"r{source % 7}", "source_path": f"p{source}.jpg"}
+        for source in range(400)
+        for crop in range(3)
+    ]
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    train, held_out = source_split(path)
+    assert sorted(train + held_out) == sorted(row["file"] for row in rows)
+    assert not {name[:4] for name in train} & {name[:4] for name in held_out}
+    assert 0.005 < len(held_out) / len(rows) < 0.08
+    with pytest.raises(InputError, match="index"):
+        source_split(tmp_path / "missing.csv")
+
+
+def test_crops_are_prepared_once(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "train"
+    folder.mkdir(parents=True)
+    with (folder / "index.csv").open("w") as file:
+        file.write("file,repo,source_path\n")
+        for i in range(60):
+            Image.fromarray(np.full((512, 512, 3), i, np.uint8)).save(folder / f"{i}.png", compress_level=1)
+            file.write(f"{i}.png,repo,source{i}\n")
+    paths = prepare(tmp_path / "data", tmp_path / "cache")
+    loaded = [load_pictures(path, CPU) for path in paths]
+    assert sum(len(part) for part in loaded) == 60
+    assert all(part.shape[1:] == (512, 512, 3) and part.dtype == torch.uint8 for part in loaded)
+    before = paths[0].stat().st_mtime_ns
+    assert prepare(tmp_path / "data", tmp_path / "cache") == paths
+    assert paths[0].stat().st_mtime_ns == before
+
+
+def test_crops_have_the_size_that_was_asked_for(pictures: torch.Tensor) -> None:
+    source = CropSource(pictures, 128, 192, torch.Generator().manual_seed(0))
+    for _ in range(12):
+        x = source.batch(2)
+        assert x.shape == (2, 3, 128, 192)
+        assert -0.51 <= float(x.min()) < float(x.max()) <= 0.51
+
+
+@pytest.mark.data
+def test_the_shared_pictures_are_split_by_source(data_dir: Path) -> None:
+    index = data_dir / "train" / "index.csv"
+    train, held_out = source_split(index)
+    with index.open(newline="", encoding="utf-8") as file:
+        source = {row["file"]: (row["repo"], row["source_path"]) for row in csv.DictReader(file)}
+    assert len(train) + len(held_out) == len(source)
+    assert held_out
+    assert not {source[name] for name in train} & {source[name] for name in held_out}
