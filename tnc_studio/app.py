@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -88,6 +89,7 @@ def run_window(file: Path | None, theme: str | None) -> int:
 
     window = MainWindow(Studio(), store)
     window.show()
+    gc.freeze()  # libraries and the window stay; collecting stays quick
     window.studio.open(file if file is not None else resource(SAMPLE))
     return int(app.exec())
 

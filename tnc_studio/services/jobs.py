@@ -9,6 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Qt, Signal
 
+from tnc_studio.services.collector import UiThreadCollector
 from tnc_studio.services.lanes import Job, Lane, Priority, Work
 
 DEVICE = "device"
@@ -43,6 +44,7 @@ class JobService(QObject):
         self._inbox: deque[Callable[[], None]] = deque()
         self._wake.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
         self._stopped = False
+        self._collector = UiThreadCollector(self)
         self._lanes = {name: Lane(name, self._post, self._tell) for name in (DEVICE, ANCHORS, SLOW_ANCHORS, FILES)}
 
     def submit(
@@ -85,6 +87,7 @@ class JobService(QObject):
         self._stopped = True
         for lane in self._lanes.values():
             lane.stop()
+        self._collector.stop()
 
     def _tell(self) -> None:
         self.changed.emit()

@@ -35,7 +35,7 @@ class Store:
 
     def _text(self, key: str, default: str) -> str:
         value = self._settings.value(key, default)
-        return value if isinstance(value, str) else default
+        return str(value) if isinstance(value, str | int | float) else default  # numbers until the file is reread
 
     @property
     def theme(self) -> str:
