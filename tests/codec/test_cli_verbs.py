@@ -84,7 +84,7 @@ def test_lambda_and_qp_choose_the_same_stream(tnc_json) -> None:
 
 @pytest.mark.parametrize(
     ("option", "target", "key", "tolerance"),
-    [("--bpp", "1.0", "bpp", 0.03), ("--psnr", "30", "psnr_rgb_db", 0.01), ("--size", "3000", "rd_bytes", 0.03)],
+    [("--bpp", "1.0", "bpp", 0.03), ("--psnr", "30", "psnr_rgb_db", 0.01), ("--size", "3000", "bytes", 0.03)],
 )
 def test_targets_are_met(tnc_json, option: str, target: str, key: str, tolerance: float) -> None:
     report = tnc_json("encode", "crop.png", "-o", "out.tnc", option, target)
