@@ -12,7 +12,6 @@ from pathlib import Path
 from PySide6.QtCore import QEventLoop, QMessageLogContext, QSettings, QTimer, QtMsgType, qInstallMessageHandler
 
 import codec
-from codec.anchors.registry import get_anchor
 from codec.anchors.search import mismatch_percent
 from codec.errors import CodecError, InputError
 from codec.files import write_bytes
@@ -92,6 +91,7 @@ def _run(
     out_dir.mkdir(parents=True, exist_ok=True)
     window.resize(*SIZE_PX)
     studio.session.pane_ids = PANES
+    studio.session.mend_panes()
     studio.session.set_pane_count(len(PANES))
     studio.session.panes_changed.emit()
     window.show()
@@ -149,7 +149,7 @@ def write_results(studio: Studio, out_dir: Path) -> list[str]:
         if match.run is None or match.mismatch_percent is None:
             lines.append(f"  {match.label}: {match.error}")
             continue
-        write_bytes(out_dir / f"{stem}{get_anchor(match.codec).suffix}", match.run.stream)
+        write_bytes(out_dir / f"{stem}{studio.anchors.anchors[match.codec].suffix}", match.run.stream)
         lines.append(_line(match.run, f"  ({match.mismatch_percent:+.1f} % bytes, {match.settings})"))
     versions = {"TNC Studio": codec.__version__, "Python": platform.python_version()}
     for rendition in session.renditions.values():

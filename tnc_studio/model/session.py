@@ -107,6 +107,18 @@ class Session:
         else:
             self.labels[rendition_id] = label
         self.labels_changed.emit()
+        if label is None and rendition_id in self.pane_ids:
+            self.mend_panes()
+
+    def mend_panes(self) -> None:
+        """Give panes whose rendition does not exist here one that is not shown yet."""
+        ids: list[str] = []
+        for rendition_id in self.pane_ids:
+            spare = [id_ for id_ in self.labels if id_ not in ids and id_ not in self.pane_ids]
+            ids.append(rendition_id if rendition_id in self.labels else (spare or [ORIGINAL])[0])
+        if tuple(ids) != self.pane_ids:
+            self.pane_ids = tuple(ids)
+            self.panes_changed.emit()
 
     def rendition(self, rendition_id: str) -> Rendition:
         """Return what there is of a rendition; an empty one if nothing yet."""

@@ -98,6 +98,10 @@ class AnchorService(QObject):
         """Whether no search is due."""
         return not self._idle.isActive()
 
+    def stop(self) -> None:
+        """Forget the search that is due."""
+        self._idle.stop()
+
     def _check(self, progress: Progress, cancel: CancelToken) -> dict[str, str | None]:
         return {id_: anchor.availability() for id_, anchor in self.anchors.items()}
 

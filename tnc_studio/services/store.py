@@ -84,6 +84,7 @@ class Store:
         ids = self._settings.value("panes/ids", list(DEFAULT_PANES))
         if isinstance(ids, list) and len(ids) == PANES_MAX and all(name in session.labels for name in ids):
             session.pane_ids = tuple(str(name) for name in ids)
+        session.mend_panes()
         try:
             count = int(self._text("panes/count", str(DEFAULT_PANE_COUNT)))
             qp = float(self._text("qp", str(session.tuning.qp)))

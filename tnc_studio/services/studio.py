@@ -108,5 +108,7 @@ class Studio:
         return self.tnc.resting and self.anchors.resting and not self.jobs.busy()
 
     def close(self) -> None:
-        """End the threads and kill external programs."""
+        """End the threads and kill external programs; nothing is due any more."""
+        self.tnc.stop()
+        self.anchors.stop()
         self.jobs.stop()

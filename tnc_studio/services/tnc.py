@@ -89,6 +89,10 @@ class TncService(QObject):
         """Whether no settle is due."""
         return not self._debounce.isActive()
 
+    def stop(self) -> None:
+        """Forget the settle that is due."""
+        self._debounce.stop()
+
     def _can_encode(self) -> bool:
         source = self._session.source
         return source is not None and source.has_original
