@@ -28,7 +28,8 @@ PREPARED = ("train.npy", "held_out.npy")
 def source_split(index_csv: Path) -> tuple[list[str], list[str]]:
     """File names for training and for validation: about 3 % of the source pictures are held out, chosen by hash."""
     try:
-        rows = list(csv.DictReader(index_csv.open(newline="", encoding="utf-8")))
+        with index_csv.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
     except OSError as error:
         raise InputError("the training index cannot be read", where=str(index_csv)) from error
     train: list[str] = []

@@ -130,7 +130,7 @@ class Trainer:
                 for name, p in self.model.state_dict().items():
                     if p.dtype.is_floating_point:
                         self.average[name].lerp_(p, 1 - decay)
-        return {"loss": float(cost.loss), "bpp": cost.bpp, "mse": cost.mse_8bit, "z": cost.z_share, "norm": norm}
+        return {"loss": float(cost.loss.detach()), "bpp": cost.bpp, "mse": cost.mse_8bit, "z": cost.z_share, "norm": norm}
 
     def save(self, path: Path) -> None:
         """Checkpoint with everything that a resume needs."""
