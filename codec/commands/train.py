@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cooldown", type=common.number(0, 1), default=0.0, help="last share of the time in which the rates fall"
     )
     run_parser.add_argument("--ema", type=common.number(0, 1), default=0.997)
+    run_parser.add_argument("--hard-rate", action="store_true", help="bits of rounded symbols, not of noisy values")
     run_parser.add_argument("--mixed", action="store_true", help="bfloat16 in the deep transforms (accelerators)")
     run_parser.add_argument("--threads", type=common.whole_number(1), default=1, help="CPU threads (1)")
     run_parser.add_argument("--seed", type=int, default=1)
@@ -94,7 +95,7 @@ def _run(args: argparse.Namespace) -> None:
         _prepare(args)
     options = TrainOptions(
         stage=args.stage, batch=args.batch, lr_matrix=args.lr, lr_other=args.lr_other, cooldown=args.cooldown,
-        minutes=args.minutes, ema=args.ema, mixed=args.mixed, seed=args.seed,
+        minutes=args.minutes, ema=args.ema, hard_rate=args.hard_rate, mixed=args.mixed, seed=args.seed,
     )  # fmt: skip
 
     def report(row: dict[str, float]) -> None:

@@ -74,9 +74,10 @@ class TncModel(nn.Module):
             self.hyper_decoder.index16.bias.copy_(index_of_scale((std * GAIN_AT_32).clamp(SCALE_MIN, SCALE_MAX)))
 
     def forward(
-        self, x: torch.Tensor, qp_map: torch.Tensor, base_qp: torch.Tensor, absent: torch.Tensor | None = None
-    ) -> TrainingPass:
-        """One training pass: noise for the rate, straight-through rounding for everything that is decoded.
+        self, x: torch.Tensor, qp_map: torch.Tensor, base_qp: torch.Tensor, absent: torch.Tensor | None = None,
+        *, hard_rate: bool = False,
+    ) -> TrainingPass:  # fmt: skip
+        """One training pass: noise or rounding for the rate, straight-through rounding for everything decoded.
 
         Parameters
         ----------
@@ -88,14 +89,21 @@ class TncModel(nn.Module):
             `(B,)` base QPs: choose the tables of z.
         absent : torch.Tensor, optional
             `(B, H/16, W/16)` booleans: positions whose symbols are not sent.
+        hard_rate : bool
+            Count the bits of rounded symbols instead of noisy values. Noise charges a symbol that is surely zero about
+            0.1 bit, which hides the true optimum where most symbols are zero.
         """
+
+        def for_rate(value: torch.Tensor) -> torch.Tensor:
+            return round_ste(value) if hard_rate else value + torch.rand_like(value) - 0.5
+
         y = self.analysis(x)  # (B, C, H/16, W/16)
         gain = self.gains.gain(qp_map)
         target = y * gain
         z = self.hyper_analysis(y / self.analysis.latent_std[:, None, None], target, qp_map)
         z_scale = self.hyper_prior.scale(base_qp)[:, :, None, None].expand_as(z)
         shape = torch.tensor(SHAPE, device=x.device)
-        z_bits = bits(z + torch.rand_like(z) - 0.5, z_scale, shape)
+        z_bits = bits(for_rate(z), z_scale, shape)
 
         symbols = round_ste(z).permute(0, 2, 3, 1)  # (B, H/64, W/64, Cz)
         features, index16 = self.hyper_decoder(symbols, qp_map * QP_STEPS)
@@ -109,8 +117,7 @@ class TncModel(nn.Module):
             return mean + (residual if sent is None else residual * sent)
 
         mean, y_hat = self.context(features.permute(0, 3, 1, 2), qp_map, gain, quantise)
-        residual = target - mean
-        y_bits = bits(residual + torch.rand_like(residual) - 0.5, scale, shape)
+        y_bits = bits(for_rate(target - mean), scale, shape)
         if sent is not None:
             y_bits = y_bits * sent
         picture = self.synthesis(y_hat * self.gains.inverse(qp_map), qp_map)

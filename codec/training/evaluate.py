@@ -18,7 +18,7 @@ from codec.tnc.settings import EncodeSettings
 
 @torch.no_grad()
 def estimate(model: TncModel, pictures: list[torch.Tensor], qps: list[float]) -> list[dict[str, float]]:
-    """Mean bpp, PSNR and J at each QP, by the training pass (noise for the rate, real rounding for the picture)."""
+    """Mean bpp, PSNR and J at each QP, by the training pass with real rounding."""
     device = next(model.parameters()).device
     rows = []
     for qp in qps:
@@ -26,7 +26,7 @@ def estimate(model: TncModel, pictures: list[torch.Tensor], qps: list[float]) ->
         for picture in pictures:
             x = picture.to(device)
             grid = (1, x.shape[2] // 16, x.shape[3] // 16)
-            result = model(x, torch.full(grid, qp, device=device), torch.full((1,), qp, device=device))
+            result = model(x, torch.full(grid, qp, device=device), torch.full((1,), qp, device=device), hard_rate=True)
             bpp = float(result.y_bits.sum() + result.z_bits.sum()) / (x.shape[2] * x.shape[3])
             decoded = ((result.picture + 0.5).clamp(0, 1) * 255).round()
             mse = float((decoded - (x + 0.5) * 255).square().mean())

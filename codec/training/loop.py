@@ -45,6 +45,8 @@ class TrainOptions:
         Decay of the weight average.
     clip : float
         Limit of the gradient norm.
+    hard_rate : bool
+        Count bits of rounded symbols rather than of noisy values: for the last part of a training.
     mixed : bool
         bfloat16 in the deep transforms (accelerators only).
     seed : int
@@ -60,6 +62,7 @@ class TrainOptions:
     minutes: float = 60.0
     ema: float = 0.995
     clip: float = 1.0
+    hard_rate: bool = False
     mixed: bool = False
     seed: int = 1
 
@@ -111,7 +114,7 @@ class Trainer:
         conditions.qp_map = conditions.qp_map.to(self.device)
         conditions.base_qp = conditions.base_qp.to(self.device)
         conditions.absent = None if conditions.absent is None else conditions.absent.to(self.device)
-        result = self.model(x, conditions.qp_map, conditions.base_qp, conditions.absent)
+        result = self.model(x, conditions.qp_map, conditions.base_qp, conditions.absent, hard_rate=o.hard_rate)
         cost = rate_distortion_cost(result, x, conditions)
         self.muon.zero_grad(set_to_none=True)
         self.adam.zero_grad(set_to_none=True)
@@ -130,7 +133,13 @@ class Trainer:
                 for name, p in self.model.state_dict().items():
                     if p.dtype.is_floating_point:
                         self.average[name].lerp_(p, 1 - decay)
-        return {"loss": float(cost.loss.detach()), "bpp": cost.bpp, "mse": cost.mse_8bit, "z": cost.z_share, "norm": norm}
+        return {
+            "loss": float(cost.loss.detach()),
+            "bpp": cost.bpp,
+            "mse": cost.mse_8bit,
+            "z": cost.z_share,
+            "norm": norm,
+        }
 
     def save(self, path: Path) -> None:
         """Checkpoint with everything that a resume needs."""
