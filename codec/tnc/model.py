@@ -90,12 +90,19 @@ class TncModel(nn.Module):
         absent : torch.Tensor, optional
             `(B, H/16, W/16)` booleans: positions whose symbols are not sent.
         hard_rate : bool
-            Count the bits of rounded symbols instead of noisy values. Noise charges a symbol that is surely zero about
-            0.1 bit, which hides the true optimum where most symbols are zero.
+            Fit the scales to rounded symbols, as a stream holds them, and use noise only for the gradient of the
+            values. Noise charges a symbol that is surely zero about 0.1 bit, so scales fitted to it are too wide.
         """
 
-        def for_rate(value: torch.Tensor) -> torch.Tensor:
-            return round_ste(value) if hard_rate else value + torch.rand_like(value) - 0.5
+        def rate(value: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+            noisy = value + torch.rand_like(value) - 0.5
+            if not hard_rate:
+                return bits(noisy, scale, shape)
+            counted = bits(torch.floor(value.detach() + 0.5), scale, shape)
+            if not value.requires_grad:
+                return counted
+            steered = bits(noisy, scale.detach(), shape)
+            return counted + (steered - steered.detach())  # the value of one, the gradient of both
 
         y = self.analysis(x)  # (B, C, H/16, W/16)
         gain = self.gains.gain(qp_map)
@@ -103,7 +110,7 @@ class TncModel(nn.Module):
         z = self.hyper_analysis(y / self.analysis.latent_std[:, None, None], target, qp_map)
         z_scale = self.hyper_prior.scale(base_qp)[:, :, None, None].expand_as(z)
         shape = torch.tensor(SHAPE, device=x.device)
-        z_bits = bits(for_rate(z), z_scale, shape)
+        z_bits = rate(z, z_scale)
 
         symbols = round_ste(z).permute(0, 2, 3, 1)  # (B, H/64, W/64, Cz)
         features, index16 = self.hyper_decoder(symbols, qp_map * QP_STEPS)
@@ -117,7 +124,7 @@ class TncModel(nn.Module):
             return mean + (residual if sent is None else residual * sent)
 
         mean, y_hat = self.context(features.permute(0, 3, 1, 2), qp_map, gain, quantise)
-        y_bits = bits(for_rate(target - mean), scale, shape)
+        y_bits = rate(target - mean, scale)
         if sent is not None:
             y_bits = y_bits * sent
         picture = self.synthesis(y_hat * self.gains.inverse(qp_map), qp_map)
