@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-PATCH_PX = 16
-"""Pixels per latent position, each way; also the grid of QP offsets."""
-UNIT_PX = 64
-"""Pixels per hyper latent, each way; pictures are padded to multiples of it."""
+from codec.stream.header import BLOCK_PX, UNIT_PX
+
+PATCH_PX = BLOCK_PX
+"""Pixels per latent position, each way; also the grid of QP offsets. A hyper latent covers `UNIT_PX`, 64."""
+__all__ = ["CONFIGS", "MAIN", "PATCH_PX", "SMALL", "TINY", "UNIT_PX", "ModelConfig"]
 
 
 @dataclass(frozen=True)

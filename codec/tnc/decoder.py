@@ -21,17 +21,13 @@ from codec.tnc.tensors import to_picture
 
 @contextlib.contextmanager
 def networks() -> Iterator[None]:
-    """Conditions under which networks run: no gradients, no autocast, and full float32 products on accelerators.
+    """Conditions under which networks run: no gradients and no autocast.
 
-    TF32 keeps 11 bits of a factor, which would corrupt the integer layers.
+    No global switch is touched: the integer layers work in float64, which no precision setting of the host (TF32,
+    bfloat16 products) reaches, and for the float networks such settings stay far below one code value.
     """
-    matmul, cudnn = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    try:
-        with torch.inference_mode(), torch.autocast("cuda", enabled=False), torch.autocast("cpu", enabled=False):
-            yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = matmul, cudnn
+    with torch.inference_mode(), torch.autocast("cuda", enabled=False), torch.autocast("cpu", enabled=False):
+        yield
 
 
 def decode_parsed(

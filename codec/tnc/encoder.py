@@ -24,7 +24,6 @@ from codec.stream import (
     read_stream,
     write_stream,
 )
-from codec.stream.qp_map import OFFSET_MAX, OFFSET_MIN
 from codec.tnc.config import PATCH_PX
 from codec.tnc.decoder import decode_parsed, networks
 from codec.tnc.latents import FromAnalysis, walk
@@ -32,7 +31,7 @@ from codec.tnc.layout import DEFAULT_SLICE_UNITS, ROWS_PER_UNIT, Layout, padded
 from codec.tnc.models import LoadedModel, load_by_name, pick_device
 from codec.tnc.profile import span
 from codec.tnc.rate_control import find_qp
-from codec.tnc.settings import EncodeSettings
+from codec.tnc.settings import EncodeSettings, checked_offsets
 from codec.tnc.tensors import check_picture, to_picture, to_tensor
 
 
@@ -121,10 +120,10 @@ class ImageEncoder:
         slice_units: int = DEFAULT_SLICE_UNITS, progress: Progress = no_progress, cancel: CancelToken | None = None,
     ) -> None:  # fmt: skip
         check_picture(picture)
-        start = time.perf_counter()
         progress(0.0, "loading the model")
         self.picture = picture
         self.model = model if isinstance(model, LoadedModel) else load_by_name(model, pick_device(device))
+        start = time.perf_counter()
         self.layout = Layout(picture.height_px, picture.width_px, slice_units)
         check(cancel)
         progress(0.1, "analysing")
@@ -141,15 +140,14 @@ class ImageEncoder:
         )  # fmt: skip
 
     def _offsets(self, qp_map: np.ndarray | None) -> np.ndarray | None:
-        """Check a QP map; all zeros are no map."""
+        """Check a QP map against the picture; all zeros are no map."""
         if qp_map is None:
             return None
         grid = (-(-self.picture.height_px // PATCH_PX), -(-self.picture.width_px // PATCH_PX))
-        if qp_map.shape != grid:
-            raise SettingsError(f"the QP map has {qp_map.shape} entries, the picture needs {grid} (rows, columns)")
-        if not np.array_equal(qp_map, np.round(qp_map)) or qp_map.min() < OFFSET_MIN or qp_map.max() > OFFSET_MAX:
-            raise SettingsError(f"QP offsets must be whole numbers in {OFFSET_MIN}..{OFFSET_MAX}")
-        return qp_map.astype(np.int8) if qp_map.any() else None
+        offsets = checked_offsets(qp_map)
+        if offsets.shape != grid:
+            raise SettingsError(f"the QP map has {offsets.shape} entries, the picture needs {grid} (rows, columns)")
+        return offsets if offsets.any() else None
 
     def _code(self, qp: float, offsets: np.ndarray | None, effort: int, cancel: CancelToken | None) -> _Coded:
         base = round(qp * QP_STEPS)
@@ -175,10 +173,8 @@ class ImageEncoder:
     def _trial(
         self, qp: float, offsets: np.ndarray | None, settings: EncodeSettings, cancel: CancelToken | None
     ) -> bytes:
-        """A real stream for rate control; it carries the analysis only where a file size is the target."""
-        coded = self._code(qp, offsets, settings.effort, cancel)
-        whole = settings.target_bytes is not None and settings.analysis
-        return self._write(qp, coded, offsets, self._analysis(*coded.source.bit_maps(), 0.0) if whole else None)
+        """A real stream for rate control, without analysis."""
+        return self._write(qp, self._code(qp, offsets, settings.effort, cancel), offsets, None)
 
     def encode(
         self, settings: EncodeSettings, *, progress: Progress = no_progress, cancel: CancelToken | None = None
@@ -206,6 +202,8 @@ class ImageEncoder:
         maps = self._maps(y_bits + z_bits, coded.qp16_map)
         analysis = self._analysis(y_bits, z_bits, time.perf_counter() - start) if settings.analysis else None
         stream = self._write(qp, coded, offsets, analysis)
+        if settings.target_bytes is not None and len(stream) > settings.target_bytes:
+            stream = self._write(qp, coded, offsets, None)  # the picture comes first
         if settings.target_bytes is not None and len(stream) > settings.target_bytes:
             stream = self._write(qp, coded, offsets, None)
         encode_s = time.perf_counter() - start + self.analysis_s

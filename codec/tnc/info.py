@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from codec.errors import UnknownModel
+from codec.errors import BitstreamError, UnknownModel
 from codec.stream import DecodeLimits, SectionInfo, SectionType, decode_analysis, read_stream
 from codec.stream.header import VERSION
-from codec.tnc.models import ModelCard, available_models
+from codec.tnc.models import ModelCard, find_card
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,12 @@ def inspect(stream: bytes, *, limits: DecodeLimits | None = None) -> StreamInfo:
     parsed = read_stream(stream, limits or DecodeLimits())
     header = parsed.header
     payload = parsed.payload(SectionType.ANALYSIS)
-    analysis = None if payload is None else decode_analysis(payload)
     try:
-        card: ModelCard | None = card_by_id(header.entropy_id, header.synthesis_id)
+        analysis = None if payload is None else decode_analysis(payload)
+    except BitstreamError:
+        analysis = None  # it is for display only, and must not keep the rest from being shown
+    try:
+        card: ModelCard | None = find_card(header.entropy_id, header.synthesis_id)
     except UnknownModel:
         card = None
     return StreamInfo(
@@ -77,14 +80,6 @@ def inspect(stream: bytes, *, limits: DecodeLimits | None = None) -> StreamInfo:
         header.synthesis_id.hex(), card.name if card else None, card.kmac_per_px if card else None, len(stream),
         parsed.rd_bytes, tuple(parsed.infos), _blocks(header.padded_size_px, analysis), analysis,
     )  # fmt: skip
-
-
-def card_by_id(entropy_id: bytes, synthesis_id: bytes) -> ModelCard:
-    """The installed model of these ids."""
-    for card in available_models():
-        if (card.entropy_id, card.synthesis_id) == (entropy_id.hex(), synthesis_id.hex()):
-            return card
-    raise UnknownModel("the model is not installed", section="header")
 
 
 def _blocks(padded_px: tuple[int, int], analysis: Mapping[str, object] | None) -> tuple[Mapping[str, object], ...]:

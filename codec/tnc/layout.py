@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from codec.stream.header import DEFAULT_SLICE_UNITS
 from codec.tnc.config import PATCH_PX, UNIT_PX
 
 ROWS_PER_UNIT = UNIT_PX // PATCH_PX
-DEFAULT_SLICE_UNITS = 3
+BATCH_POSITIONS = 16384
+"""Positions of y that the entropy networks take at a time: 4 megapixels, unless one slice alone is larger."""
 
 
 def padded(size_px: int) -> int:
@@ -56,10 +58,11 @@ class Layout:
         return -(-self.rows // self.slice_rows)
 
     def batches(self) -> Iterator[tuple[int, int, int]]:
-        """`(first slice, number of slices, rows of each)`: the full slices together, then the short last one."""
+        """`(first slice, number of slices, rows of each)`: full ones in groups that bound memory, then a short one."""
         full, rest = divmod(self.rows, self.slice_rows)
-        if full:
-            yield 0, full, self.slice_rows
+        together = max(1, BATCH_POSITIONS // (self.slice_rows * self.cols))
+        for first in range(0, full, together):
+            yield first, min(together, full - first), self.slice_rows
         if rest:
             yield full, 1, rest
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from codec.entropy.likelihood import bits
-from codec.entropy.tables import SCALE_MAX, SCALE_MIN
+from codec.entropy.tables import SCALE_MAX, SCALE_MIN, SHAPE_1_5, SHAPES
 from codec.integer.layers import round_ste
 from codec.quality import QP_STEPS
 from codec.tnc.config import ModelConfig
@@ -18,7 +18,7 @@ from codec.tnc.hyper import INDEX_EXPONENT, HyperAnalysis, HyperDecoder, HyperPr
 from codec.tnc.linear import strongest_basis
 from codec.tnc.transform import Analysis, Synthesis
 
-SHAPE = 1.5
+SHAPE = float(SHAPES[SHAPE_1_5])
 """Shape of every generalised Gaussian while the shape is fixed (HPCM uses the same value, arXiv 2507.19125)."""
 
 

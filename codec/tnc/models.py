@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -104,7 +105,7 @@ def pick_device(device: str) -> torch.device:
     return torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def load_file(path: Path, device: torch.device, integer_dtype: torch.dtype = torch.float32) -> LoadedModel:
+def load_file(path: Path, device: torch.device, integer_dtype: torch.dtype = torch.float64) -> LoadedModel:
     """Load one weight file; proves the integer bound again before anything is decoded with it."""
     config, tensors = read_weights(path)
     net = TncModel(config, fused=True)
@@ -143,9 +144,16 @@ def _tables(tensors: Mapping[str, torch.Tensor], config: ModelConfig, path: Path
     return found["z_table"] + N_SCALES * found["z_shape"], found["y_shape"]
 
 
-@cache
-def _load_cached(path: Path, device: torch.device) -> LoadedModel:
-    return load_file(path, device)
+_loaded: dict[tuple[Path, torch.device], LoadedModel] = {}
+_loading = threading.Lock()
+
+
+def _load_once(path: Path, device: torch.device) -> LoadedModel:
+    """Load a file once, also when several threads ask at the same time."""
+    with _loading:
+        if (path, device) not in _loaded:
+            _loaded[path, device] = load_file(path, device)
+        return _loaded[path, device]
 
 
 def load_by_name(name: str, device: torch.device) -> LoadedModel:
@@ -157,14 +165,19 @@ def load_by_name(name: str, device: torch.device) -> LoadedModel:
         name = next(iter(files))
     if name not in files:
         raise ModelError(f"model {name!r} is not installed", hint="installed: " + ", ".join(files))
-    return _load_cached(files[name], device)
+    return _load_once(files[name], device)
 
 
 def load_by_id(entropy_id: bytes, synthesis_id: bytes, device: torch.device) -> LoadedModel:
     """Load the model that a stream names."""
+    return _load_once(find_card(entropy_id, synthesis_id).file, device)
+
+
+def find_card(entropy_id: bytes, synthesis_id: bytes) -> ModelCard:
+    """The installed model of these ids."""
     for card in available_models():
         if card.entropy_id == entropy_id.hex() and card.synthesis_id == synthesis_id.hex():
-            return _load_cached(card.file, device)
+            return card
     raise UnknownModel(
         f"the stream was coded with model {entropy_id.hex()}/{synthesis_id.hex()}, which is not installed",
         section="header",

@@ -12,9 +12,6 @@ from codec.quality import QP_MAX, QP_MIN, QP_STEPS
 from codec.stream import read_stream
 from codec.tnc.settings import EncodeSettings
 
-TIMINGS_BYTES = 8
-"""What the timings inside the analysis may add to the size of a trial, which carries zeros there."""
-
 
 def find_qp(
     settings: EncodeSettings, picture: Picture, code: Callable[[float], bytes],
@@ -30,27 +27,34 @@ def find_qp(
     SettingsError
         If even the coarsest (for rates) or finest QP (for PSNR) misses the target.
     """
+    reached: list[float] = []
     if settings.target_psnr_db is not None:
         target_db = settings.target_psnr_db
 
         def meets(qp: float) -> bool:
-            return psnr_rgb_db(picture, decode(code(qp))) >= target_db
+            reached.append(psnr_rgb_db(picture, decode(code(qp))))
+            return reached[-1] >= target_db
 
         name, best_possible = f"{target_db:g} dB", QP_MIN
     else:
-        whole = settings.target_bytes is not None  # a file size counts ICC, EXIF and analysis, a rate does not
-        slack = TIMINGS_BYTES if settings.analysis else 0
+        whole = settings.target_bytes is not None  # a file size counts ICC and EXIF, a rate does not
         budget = settings.target_bytes or int(settings.target_bpp * picture.pixels / 8)  # type: ignore[operator]
 
         def meets(qp: float) -> bool:
             stream = code(qp)
-            return (len(stream) + slack if whole else read_stream(stream).rd_bytes) <= budget
+            reached.append(len(stream) if whole else read_stream(stream).rd_bytes)
+            return reached[-1] <= budget
 
         name, best_possible = f"{budget} bytes", QP_MAX
     # For PSNR the condition holds at low QPs, for rates at high ones: keep `good` on the side that meets it.
-    good, bad = int(best_possible * QP_STEPS), int((QP_MAX + QP_MIN - best_possible) * QP_STEPS)
+    # `bad` starts one step beyond the other end, so that this end can be found too.
+    low, high = int(QP_MIN * QP_STEPS), int(QP_MAX * QP_STEPS)
+    good, bad = (low, high + 1) if best_possible == QP_MIN else (high, low - 1)
     if not meets(good / QP_STEPS):
-        raise SettingsError(f"{name} cannot be reached", hint=f"QP {good / QP_STEPS:g} already misses it")
+        raise SettingsError(
+            f"{name} cannot be reached on this picture",
+            hint=f"QP {best_possible:g}, the farthest, gives {reached[-1]:.6g}",
+        )
     steps = 0
     while abs(good - bad) > 1:
         middle = (good + bad) // 2

@@ -1,13 +1,15 @@
-"""What a user can ask of the TNC encoder: one immutable value, the key of every cache."""
+"""What a user can ask of the TNC encoder, as one immutable, comparable value."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from codec.errors import SettingsError
 from codec.quality import QP_MAX, QP_MIN, qp_of_lmbda, snap_qp
+from codec.stream.qp_map import OFFSET_MAX, OFFSET_MIN
 
 DEFAULT_QP = 32.0
 EFFORTS = (0, 1)
@@ -26,7 +28,9 @@ class EncodeSettings:
     target_bpp, target_psnr_db, target_bytes : float, float, int or None
         Rate control: found by bisection over QP on real streams.
     qp_map : numpy.ndarray or None
-        `(ceil(H/16), ceil(W/16))` signed QP offsets, -32..31, one per 16x16 px.
+        `(ceil(H/16), ceil(W/16))` signed QP offsets, -32..31, one per 16x16 px; kept as a read-only int8 copy.
+    qp_map_bytes : bytes
+        The map once more, so that settings with different maps differ; made here.
     effort : int
         0: one forward pass; 1: rate-distortion optimised rounding.
     model : str
@@ -44,6 +48,7 @@ class EncodeSettings:
     effort: int = 0
     model: str = "default"
     analysis: bool = True
+    qp_map_bytes: bytes = field(init=False, default=b"", repr=False)
 
     def __post_init__(self) -> None:
         given = [self.qp, self.lmbda, self.target_bpp, self.target_psnr_db, self.target_bytes]
@@ -54,8 +59,12 @@ class EncodeSettings:
         if self.effort not in EFFORTS:
             raise SettingsError(f"effort must be one of {EFFORTS}, got {self.effort}")
         for name, value in (("bpp", self.target_bpp), ("PSNR", self.target_psnr_db), ("size", self.target_bytes)):
-            if value is not None and not value > 0:
-                raise SettingsError(f"the target {name} must be positive, got {value}")
+            if value is not None and not (value > 0 and math.isfinite(value)):
+                raise SettingsError(f"the target {name} must be positive and finite, got {value}")
+        if self.qp_map is not None:
+            offsets = checked_offsets(self.qp_map)
+            object.__setattr__(self, "qp_map", offsets)
+            object.__setattr__(self, "qp_map_bytes", f"{offsets.shape}".encode() + offsets.tobytes())
 
     @property
     def fixed_qp(self) -> float | None:
@@ -65,3 +74,18 @@ class EncodeSettings:
         if self.target_bpp is None and self.target_psnr_db is None and self.target_bytes is None:
             return snap_qp(DEFAULT_QP if self.qp is None else self.qp)
         return None
+
+
+def checked_offsets(offsets: object) -> np.ndarray:
+    """A read-only `(rows, cols)` int8 copy of QP offsets; refuses what is not a grid of whole numbers in -32..31."""
+    try:
+        array = np.asarray(offsets, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise SettingsError("the QP map is not a grid of numbers") from error
+    if array.ndim != 2 or not array.size:
+        raise SettingsError("the QP map must have rows and columns")
+    if not np.array_equal(array, np.round(array)) or array.min() < OFFSET_MIN or array.max() > OFFSET_MAX:
+        raise SettingsError(f"QP offsets must be whole numbers in {OFFSET_MIN}..{OFFSET_MAX}")
+    copy = array.astype(np.int8)
+    copy.setflags(write=False)
+    return copy

@@ -139,6 +139,21 @@ def test_a_target_size_holds_for_the_whole_file(shipped: LoadedModel, photo: Pic
     assert 0.97 * 6000 < len(result.stream) <= 6000
 
 
+def test_the_analysis_takes_nothing_from_a_tight_size(shipped: LoadedModel, photo: Picture) -> None:
+    encoder = ImageEncoder(photo, model=shipped)
+    with_analysis, without = (
+        encoder.encode(EncodeSettings(target_bytes=900, analysis=analysis)) for analysis in (True, False)
+    )
+    assert with_analysis.qp == without.qp
+    assert with_analysis.bytes <= 900
+
+
+def test_targets_beyond_the_far_end_give_the_far_end(tiny: LoadedModel, drawn: Picture) -> None:
+    encoder = ImageEncoder(drawn, model=tiny)
+    assert encoder.encode(EncodeSettings(target_bpp=500.0)).qp == 0.0
+    assert encoder.encode(EncodeSettings(target_psnr_db=1.0)).qp == 63.0
+
+
 def test_a_target_psnr_is_reached_and_not_fallen_short_of(shipped: LoadedModel, photo: Picture) -> None:
     encoder = ImageEncoder(photo, model=shipped)
     result = encoder.encode(EncodeSettings(target_psnr_db=30.0))
