@@ -11,7 +11,7 @@ PY     := $(VENV)/bin/python
 # The first of these that is 3.11 or newer and can make environments; `make PYTHON=/path/to/python` overrides.
 PYTHON ?=
 PYTHONS := $(or $(PYTHON),python3.11 python3.12 python3.13 python3)
-ARGS   ?= resources/samples/street.png
+ARGS   ?= resources/samples/street_768x432.png
 
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
