@@ -21,7 +21,7 @@ APT_LINE = (
     "apt-get install libegl1 libgl1 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0"
 )
 XCB_LIBRARIES = ("xkbcommon-x11", "xcb-cursor", "xcb-icccm", "xcb-keysyms", "xcb-shape")
-SAMPLE = "samples/street.png"
+SAMPLE = "samples/street_768x432.png"
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -85,9 +85,11 @@ def run_window(file: Path | None, theme: str | None) -> int:
     store = Store()
     app = make_application(theme or store.theme)
     from tnc_studio.services.studio import Studio
+    from tnc_studio.services.trouble import report
     from tnc_studio.views.main_window import MainWindow
 
     window = MainWindow(Studio(), store)
+    sys.excepthook = lambda kind, error, trace: report(window.session, error, "Something went wrong")
     window.show()
     gc.freeze()  # libraries and the window stay; collecting stays quick
     window.studio.open(file if file is not None else resource(SAMPLE))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from codec.blockmap import BlockMap
 from codec.errors import BitstreamError, CodecError
 from codec.metrics.measure import measure
 from codec.picture import Picture
+from codec.quality import lmbda_of_qp
 from codec.run import Run
 
 
@@ -52,11 +54,21 @@ class FakeEncoder:
             "bits": BlockMap("bits", "Bits", "bit", (16, 16), values),
             "qp": BlockMap("qp", "QP", "", (16, 16), np.full((rows, cols), qp)),
         }
-        return SimpleNamespace(stream=stream, reconstruction=from_jpeg(stream), qp=qp, block_maps=maps)
+        return SimpleNamespace(
+            stream=stream,
+            reconstruction=from_jpeg(stream),
+            qp=qp,
+            block_maps=maps,
+            bpp=8 * len(stream) / self.picture.pixels,
+            rd_bytes=len(stream),
+            model="small",
+            lmbda=lmbda_of_qp(qp),
+        )
 
     def preview(self, qp, *, qp_map=None, window=None, cancel=None):
         data = jpeg(self.picture, qp)
         picture = from_jpeg(data)
+        time.sleep(self.factory.preview_s)
         bpp = 8 * len(data) / self.picture.pixels
         self.factory.previewed.append((qp, window))
         return SimpleNamespace(picture=picture.crop(*window) if window else picture, bpp_estimate=bpp)
@@ -70,6 +82,7 @@ class FakeFactory:
         self.gate.set()
         self.error: CodecError | None = None
         self.encoded: list[float] = []
+        self.preview_s = 0.0
         self.previewed: list[tuple[float, object]] = []
 
     def models(self):

@@ -59,10 +59,17 @@ class DisplayImage:
         return cls(_pyramid(_bgrx(picture)))
 
     def pasted(self, picture: Picture, top: int, left: int) -> DisplayImage:
-        """Make a copy with `picture` put over it at (top, left)."""
-        base = self.levels[0].copy()
-        base[top : top + picture.height_px, left : left + picture.width_px] = _bgrx(picture)
-        return DisplayImage(_pyramid(base))
+        """Make a copy with `picture` put over it at (top, left); quick where these are multiples of 64 px."""
+        bottom, right = top + picture.height_px, left + picture.width_px
+        levels = [self.levels[0].copy()]
+        levels[0][top:bottom, left:right] = _bgrx(picture)
+        for old in self.levels[1:]:
+            level = old.copy()
+            top, left, bottom, right = top // 2, left // 2, -(-bottom // 2), -(-right // 2)
+            bottom, right = min(bottom, level.shape[0]), min(right, level.shape[1])
+            level[top:bottom, left:right] = _halved(levels[-1][2 * top : 2 * bottom, 2 * left : 2 * right])
+            levels.append(level)
+        return DisplayImage(tuple(levels))
 
 
 def _bgrx(picture: Picture) -> np.ndarray:
@@ -77,13 +84,16 @@ def _bgrx(picture: Picture) -> np.ndarray:
 def _pyramid(level: np.ndarray) -> tuple[np.ndarray, ...]:
     """Halve by 2x2 means while the shorter side stays above SMALLEST_LEVEL_PX: zooming out neither aliases nor lags."""
     levels = [level]
-    while min(level.shape[:2]) >= 2 * SMALLEST_LEVEL_PX:
-        height, width = (side // 2 * 2 for side in level.shape[:2])
-        wide = level[:height, :width].astype(np.uint16)
-        rows = wide[0::2] + wide[1::2]
-        level = ((rows[:, 0::2] + rows[:, 1::2] + 2) >> 2).astype(np.uint8)
-        levels.append(level)
+    while min(levels[-1].shape[:2]) >= 2 * SMALLEST_LEVEL_PX:
+        height, width = (side // 2 * 2 for side in levels[-1].shape[:2])
+        levels.append(_halved(levels[-1][:height, :width]))
     return tuple(levels)
+
+
+def _halved(level: np.ndarray) -> np.ndarray:
+    """2x2 means of an array with even sides."""
+    rows = level[0::2].astype(np.uint16) + level[1::2]
+    return ((rows[:, 0::2] + rows[:, 1::2] + 2) >> 2).astype(np.uint8)
 
 
 @dataclass(frozen=True, eq=False)

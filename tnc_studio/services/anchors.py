@@ -189,8 +189,7 @@ class AnchorService(QObject):
         shown = self._session.rendition(id_)
         if shown.run is run:
             # Shown already, but its mismatch is against a new TNC.
-            searching = self._jobs.busy(f"anchor.search.{id_}")
-            self._session.show(shown.with_note(SEARCHING if searching else ""))
+            self._session.show(shown.with_note(self._note(id_)))
             return
         self._jobs.submit(
             FILES, f"anchor.image.{id_}", lambda progress, cancel: DisplayImage.of(run.reconstruction),
@@ -200,7 +199,11 @@ class AnchorService(QObject):
 
     def _show(self, id_: str, run: Run, image: DisplayImage) -> None:
         if self._wanted.get(id_) == run.key:
-            self._session.show(anchor_rendition(self.anchors[id_], self._session.labels[id_], run, image))
+            shown = anchor_rendition(self.anchors[id_], self._session.labels[id_], run, image)
+            self._session.show(shown.with_note(self._note(id_)))
+
+    def _note(self, id_: str) -> str:
+        return SEARCHING if self._jobs.busy(f"anchor.search.{id_}") else ""
 
     def _refine(self) -> None:
         """Search for a closer point, for the anchors that are on screen."""
@@ -227,12 +230,12 @@ class AnchorService(QObject):
                 return ladder.bisect_bytes(size_bytes, BYTES_TOLERANCE, cancel)
             return ladder.bisect_psnr(psnr_db, PSNR_TOLERANCE_DB, cancel)
 
-        self._session.show(self._session.rendition(id_).with_note(SEARCHING))
-        note = f"{self._session.labels[id_]} at the same {'bytes' if follow is Follow.BYTES else 'PSNR'}"
+        note = f"{self._session.labels[id_]} at same {'bytes' if follow is Follow.BYTES else 'PSNR'}"
         self._jobs.submit(
             lane_of(id_), channel, work, done=lambda run: self._arrived(ladder, run),
             failed=lambda error: self._failed(id_, error, note), note=note, priority=Priority.NORMAL,
         )  # fmt: skip
+        self._session.show(self._session.rendition(id_).with_note(self._note(id_)))
 
 
 def lane_of(id_: str) -> str:

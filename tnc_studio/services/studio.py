@@ -94,6 +94,7 @@ class Studio:
         """Whether TNC shows a real stream and nothing foreground is under way."""
         return (
             self.session.rendition(TNC).state is State.FINAL
+            and self.session.rendition(TNC).run is not None
             and self.tnc.resting
             and self.anchors.resting
             and not self.jobs.busy("tnc.settle")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer
 
@@ -20,17 +22,18 @@ from tnc_studio.model.renditions import TNC, DisplayImage, Rendition, State
 from tnc_studio.model.session import Session
 from tnc_studio.model.source import Source
 from tnc_studio.services.encoder import EncoderFactory, PictureEncoder, Window
-from tnc_studio.services.jobs import DEVICE, JobService
+from tnc_studio.services.jobs import DEVICE, FILES, JobService
 from tnc_studio.services.lanes import Priority
+from tnc_studio.services.preview import FIRST_GUESS_PX_PER_S, focus_window, preview_window
 from tnc_studio.services.trouble import report
+
+if TYPE_CHECKING:
+    from codec.tnc.api import EncodeResult
 
 DEBOUNCE_MS = 150
 CURVE_QPS = (34.0, 22.0, 46.0, 28.0, 40.0, 16.0, 31.0, 37.0)
 """Coarse to fine: any prefix of four or more spans a useful range."""
 ENCODERS_KEPT = 2
-WINDOW_ALIGN_PX = 64
-WINDOW_SHARE = 0.6
-"""Below this visible share of the picture a preview renders only what is seen."""
 
 
 class TncService(QObject):
@@ -48,6 +51,7 @@ class TncService(QObject):
         self.preview_latency_ms = 0.0
         self.settle_latency_ms = 0.0
         self._moved_s = 0.0
+        self._px_per_s = FIRST_GUESS_PX_PER_S
         self._debounce = QTimer(self)
         self._debounce.setSingleShot(True)
         self._debounce.setInterval(DEBOUNCE_MS)
@@ -66,7 +70,7 @@ class TncService(QObject):
         self._session.tune(qp=qp, target_bpp=None)
         if self._can_encode():
             self._moved_s = time.perf_counter()
-            self._jobs.cancel("tnc.settle")
+            self._jobs.cancel("tnc.settle*", "tnc.preview.rest")
             self._preview()
             self._debounce.start()
 
@@ -112,63 +116,88 @@ class TncService(QObject):
         return self._encoders[key]
 
     def _preview(self) -> None:
-        picture, tuning = self._source().picture, self._session.tuning
+        """Estimate what is seen; where that takes long, first a window around the cursor and then the rest."""
         window = preview_window(self._session)
-        base = self._session.rendition(TNC).image
+        focus = focus_window(self._session, window, self._px_per_s)
+        if focus is None:
+            self._preview_part("tnc.preview", window)
+        else:
+            self._preview_part("tnc.preview", focus, then=lambda: self._preview_part("tnc.preview.rest", window))
 
+    def _preview_part(self, channel: str, window: Window | None, then: Callable[[], None] = lambda: None) -> None:
+        picture, tuning = self._source().picture, self._session.tuning
         # The estimate of a window says nothing about the whole picture; its own curve does.
         whole_bytes = self._session.curves.bytes_at(TNC, tuning.qp)
+        base = self._session.rendition(TNC).image
 
-        def work(progress: Progress, cancel: CancelToken) -> tuple[DisplayImage, float | None, float]:
+        def work(progress: Progress, cancel: CancelToken) -> tuple[DisplayImage, float | None, float, float]:
             encoder = self._encoder(picture, tuning.model, progress, cancel)
-            if window is None or base is None:
-                preview = encoder.preview(tuning.qp, cancel=cancel)
-                psnr_db = psnr_rgb_db(picture, preview.picture)
-                return DisplayImage.of(preview.picture), preview.bpp_estimate * picture.pixels / 8, psnr_db
+            started_s = time.perf_counter()
             preview = encoder.preview(tuning.qp, window=window, cancel=cancel)
+            px_per_s = preview.picture.pixels / (time.perf_counter() - started_s)
+            if window is None or base is None:
+                psnr_db = psnr_rgb_db(picture, preview.picture)
+                return DisplayImage.of(preview.picture), preview.bpp_estimate * picture.pixels / 8, psnr_db, px_per_s
             image = base.pasted(preview.picture, window[0], window[1])
-            return image, whole_bytes, psnr_rgb_db(picture.crop(*window), preview.picture)
+            return image, whole_bytes, psnr_rgb_db(picture.crop(*window), preview.picture), px_per_s
 
-        def done(answer: tuple[DisplayImage, float | None, float]) -> None:
-            image, estimate, psnr_db = answer
+        def done(answer: tuple[DisplayImage, float | None, float, float]) -> None:
+            image, estimate, psnr_db, self._px_per_s = answer
+            if self._session.tuning.qp != tuning.qp:
+                return
             self.preview_latency_ms = 1000 * (time.perf_counter() - self._moved_s)
-            note = "visible part" if window is not None and base is not None else ""
             size = None if estimate is None else round(estimate)
             bpp = None if estimate is None else 8 * estimate / picture.pixels
-            shown = Rendition(
-                TNC, "TNC", State.PREVIEW, image, None, bpp, size, psnr_db, f"QP {tuning.qp:g}", note=note
+            quality, note = f"QP {tuning.qp:g}", "" if window is None else "part of the picture"
+            self._session.show(
+                Rendition(TNC, "TNC", State.PREVIEW, image, None, bpp, size, psnr_db, quality, note=note)
             )
-            self._session.show(shown)
             self.previewed.emit()
+            if not self._jobs.busy("tnc.settle"):  # an estimate must not come after the real thing
+                then()
 
-        self._submit("tnc.preview", work, done, "TNC preview", Priority.INTERACTIVE)
+        self._submit(channel, work, done, "TNC preview", Priority.INTERACTIVE)
 
     def settle(self) -> None:
         """Make the real stream of the present tuning."""
         if not self._can_encode():
             return
         self._debounce.stop()
-        picture, tuning, name = self._source().picture, self._session.tuning, self._source().name
+        picture, tuning = self._source().picture, self._session.tuning
         settings = tuning.encode_settings()
 
-        def work(progress: Progress, cancel: CancelToken) -> tuple[Run, DisplayImage]:
+        def work(progress: Progress, cancel: CancelToken) -> tuple[EncodeResult, DisplayImage, float]:
             encoder = self._encoder(picture, tuning.model, progress, cancel)
             result = encoder.encode(settings, progress=progress, cancel=cancel)
             cancel.check()
-            run = self._factory.run(result, picture, tuning.model)
-            return run, DisplayImage.of(run.reconstruction)
+            return result, DisplayImage.of(result.reconstruction), psnr_rgb_db(picture, result.reconstruction)
 
-        def done(answer: tuple[Run, DisplayImage]) -> None:
-            run, image = answer
+        def done(answer: tuple[EncodeResult, DisplayImage, float]) -> None:
+            result, image, psnr_db = answer
             self.settle_latency_ms = 1000 * (time.perf_counter() - self._moved_s)
             if tuning.target_bpp is not None:
-                self._session.tune(qp=run.metrics["quality"])
-            self._session.show(tnc_rendition(run, image))
-            self._session.add_row(row_of_run(run, settings_text(tuning.model), name))
-            self.settled.emit()
+                self._session.tune(qp=result.qp)
+            texts = (f"QP {result.qp:g} \u00b7 \u03bb {result.lmbda:.3g}", f"model {result.model}")
+            shown = Rendition(TNC, "TNC", State.FINAL, image, None, result.bpp, result.rd_bytes, psnr_db, *texts)
+            self._session.show(shown)
+            self._measure(result, image, tuning.model)
 
         what = f"TNC encode QP {tuning.qp:g}" if tuning.target_bpp is None else f"TNC at {tuning.target_bpp:g} bpp"
         self._submit("tnc.settle", work, done, what, Priority.INTERACTIVE)
+
+    def _measure(self, result: EncodeResult, image: DisplayImage, model: str) -> None:
+        """Measure what is on screen already with every metric, and only then call it settled."""
+        picture, name = self._source().picture, self._source().name
+
+        def done(run: Run) -> None:
+            self._session.show(replace(self._session.rendition(TNC), image=image, run=run))
+            self._session.add_row(row_of_run(run, settings_text(model), name))
+            self.settled.emit()
+
+        self._jobs.submit(
+            FILES, "tnc.settle.measure", lambda progress, cancel: self._factory.run(result, picture, model),
+            done=done, failed=lambda error: report(self._session, error, "Measuring"), priority=Priority.INTERACTIVE,
+        )  # fmt: skip
 
     def fill_curve(self) -> None:
         """Encode the picture at the QPs of the curve, in the background."""
@@ -208,27 +237,3 @@ class TncService(QObject):
 def settings_text(model: str) -> str:
     """Settings that name the TNC curve in tables; the same text as in `tnc rd`."""
     return f"model {model}, effort 0"
-
-
-def tnc_rendition(run: Run, image: DisplayImage) -> Rendition:
-    """Make the rendition of a settled encode."""
-    metrics = run.metrics
-    return Rendition(
-        TNC, "TNC", State.FINAL, image, run, metrics["bpp"], int(metrics["bytes"]), metrics["psnr_rgb_db"],
-        f"QP {metrics['quality']:g}", f"model {run.versions.get('model', '')}".strip(),
-    )  # fmt: skip
-
-
-def preview_window(session: Session) -> Window | None:
-    """Part of the picture worth previewing, on multiples of 64 px; None for the whole."""
-    view = session.view
-    if view.fitting or session.rendition(TNC).image is None:
-        return None
-    top, left, height, width = view.visible_window()
-    bottom, right = top + height, left + width
-    top, left = top // WINDOW_ALIGN_PX * WINDOW_ALIGN_PX, left // WINDOW_ALIGN_PX * WINDOW_ALIGN_PX
-    bottom = min(-(-bottom // WINDOW_ALIGN_PX) * WINDOW_ALIGN_PX, view.height_px)
-    right = min(-(-right // WINDOW_ALIGN_PX) * WINDOW_ALIGN_PX, view.width_px)
-    if (bottom - top) * (right - left) > WINDOW_SHARE * view.height_px * view.width_px:
-        return None
-    return top, left, bottom - top, right - left

@@ -13,7 +13,7 @@ from codec.errors import CodecError
 from tnc_studio.actions.build import make_actions, make_menus, make_toolbar, retint
 from tnc_studio.actions.table import BY_ID
 from tnc_studio.model.curves import Metric
-from tnc_studio.model.renditions import TNC, State
+from tnc_studio.model.renditions import TNC
 from tnc_studio.model.settings import Follow
 from tnc_studio.services.store import Store
 from tnc_studio.services.studio import Studio
@@ -95,8 +95,8 @@ class MainWindow(QMainWindow):
             "zoom_in": lambda: view.zoom(1),
             "zoom_out": lambda: view.zoom(-1),
             "overlay_off": lambda: session.set_overlay(map_id=""),
-            "overlay_bits": lambda: session.set_overlay(map_id="bits"),
-            "overlay_qp": lambda: session.set_overlay(map_id="qp"),
+            "overlay_bits": lambda: self._toggle_overlay("bits"),
+            "overlay_qp": lambda: self._toggle_overlay("qp"),
             "theme_dark": lambda: self.set_theme("dark"),
             "theme_light": lambda: self.set_theme("light"),
             "theme_toggle": lambda: self.set_theme("light" if current().name == "dark" else "dark"),
@@ -227,6 +227,10 @@ class MainWindow(QMainWindow):
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
         self.actions_by_id["full_screen"].setChecked(self.isFullScreen())
 
+    def _toggle_overlay(self, map_id: str) -> None:
+        """Show a map, or nothing where it is shown already."""
+        self.session.set_overlay(map_id="" if self.session.overlay.map_id == map_id else map_id)
+
     def _next_rendition(self) -> None:
         ids = list(self.session.labels)
         index = self.session.active_pane
@@ -257,7 +261,7 @@ class MainWindow(QMainWindow):
             "": True,
             "source": source is not None,
             "original": source is not None and source.has_original,
-            "tnc": session.rendition(TNC).state is State.FINAL,
+            "tnc": session.rendition(TNC).run is not None or bool(session.stream),
         }
         for id_, action in self.actions_by_id.items():
             action.setEnabled(has[BY_ID[id_].needs])

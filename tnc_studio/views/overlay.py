@@ -93,5 +93,5 @@ class MapLegend(QWidget):
             ((low + high) / 2, Qt.AlignmentFlag.AlignHCenter),
             (high, Qt.AlignmentFlag.AlignRight),
         ):
-            painter.drawText(ends, int(side), f"{value:.4g}")
+            painter.drawText(ends, int(side), f"{value:.3g}")
         painter.end()

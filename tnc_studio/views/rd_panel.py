@@ -27,8 +27,8 @@ from tnc_studio.views.rd_plot import RdPlot
 from tnc_studio.views.widgets import Swatch, muted_label
 
 COLUMNS = ("", "PSNR-RGB", "PSNR-Y", "MS-SSIM", "BD-PSNR")
-PLOT_WIDTH_PX, TABLE_WIDTH_PX = 560, 420
-TABLE_MIN_PX = 330
+PLOT_WIDTH_PX, TABLE_WIDTH_PX = 500, 480
+TABLE_MIN_PX = 400
 
 
 class RdPanel(QWidget):

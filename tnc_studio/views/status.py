@@ -15,7 +15,7 @@ from tnc_studio.theme.codec_colors import codec_color
 from tnc_studio.theme.icons import icon
 from tnc_studio.theme.tokens import SPACE_M, SPACE_S
 
-BAR_WIDTH_PX = 90
+BAR_WIDTH_PX = 56
 
 
 class PixelReadout(QLabel):
@@ -44,9 +44,10 @@ class PixelReadout(QLabel):
         for rendition_id, label, values in readout(shown, view.cursor):
             square = f"<span style='color:{codec_color(rendition_id)}'>\u25a0</span>"
             numbers = values.replace(" ", "&nbsp;")
-            parts.append(f"{square}&nbsp;{escape(label.partition(' (')[0])}&nbsp;<b>{numbers}</b>")
-        if (value := self._block_text()) is not None:
-            parts.append(escape(value))
+            text = f"{square}&nbsp;{escape(label.partition(' (')[0])}&nbsp;<b>{numbers}</b>"
+            if rendition_id == TNC and (value := self._block_text()) is not None:
+                text += f"&nbsp;({escape(value)})"
+            parts.append(text)
         self.setText("&nbsp;&nbsp;&nbsp;".join(parts))
 
     def _block_text(self) -> str | None:
@@ -56,7 +57,7 @@ class PixelReadout(QLabel):
             return None
         row, col = cursor[1] // shown.block_px[0], cursor[0] // shown.block_px[1]
         inside = row < shown.values.shape[0] and col < shown.values.shape[1]
-        return f"{shown.name}: {shown.text(row, col)}" if inside else None
+        return shown.text(row, col) if inside else None
 
 
 class ActivityBar(QWidget):

@@ -29,3 +29,13 @@ def test_a_preview_window_is_pasted_over_a_copy() -> None:
     assert pasted.rgb_at(12, 10) == (200, 200, 200)
     assert pasted.rgb_at(18, 10) == (0, 0, 0)
     assert base.rgb_at(12, 10) == (0, 0, 0)
+
+
+def test_pasting_updates_every_level_as_a_new_image_would_have_it() -> None:
+    rng = np.random.default_rng(2)
+    array = rng.integers(0, 256, (515, 777, 3), np.uint8)
+    patch = rng.integers(0, 256, (515 - 256, 192, 3), np.uint8)
+    pasted = DisplayImage.of(Picture.from_array(array)).pasted(Picture.from_array(patch), 256, 320)
+    array[256:, 320:512] = patch
+    for level, expected in zip(pasted.levels, DisplayImage.of(Picture.from_array(array)).levels, strict=True):
+        assert np.array_equal(level, expected)

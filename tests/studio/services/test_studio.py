@@ -94,7 +94,8 @@ def test_the_slider_previews_at_once_and_settles_on_the_last_value(
         studio.set_qp(qp)
     qtbot.waitUntil(lambda: studio.settled, timeout=LONG_MS)
     assert states[0][0] is State.PREVIEW
-    assert states[-1] == (State.FINAL, "QP 41.5")
+    assert states[-1][0] is State.FINAL
+    assert states[-1][1].startswith("QP 41.5 ")
     assert factory.encoded == [41.5], "values passed on the way are not encoded"
     run = studio.session.rendition(TNC).run
     assert run is not None
@@ -115,7 +116,33 @@ def test_zoomed_in_only_the_visible_part_is_previewed(
     assert qp == 30.0
     assert window == (64, 64, 64, 64)
     assert studio.session.rendition(TNC).size_bytes, "the whole picture's size comes from its own curve"
-    assert "visible part" in studio.session.rendition(TNC).note
+    assert "part of the picture" in studio.session.rendition(TNC).note
+
+
+def test_a_slow_preview_shows_the_place_of_the_cursor_first(
+    qtbot: QtBot, studio: Studio, factory: FakeFactory, tmp_path: Path
+) -> None:
+    Image.new("RGB", (700, 600), "olive").save(tmp_path / "large.png")
+    open_and_wait(qtbot, studio, tmp_path / "large.png")
+    studio.session.view.set_cursor((650, 20))
+    factory.previewed.clear()
+    factory.preview_s = 0.02  # 21 Mpx/s for the whole, far less for the window
+    studio.tnc._px_per_s = 1e5
+    studio.set_qp(30.0)
+    qtbot.waitUntil(lambda: studio.settled, timeout=LONG_MS)
+    assert factory.previewed == [(30.0, (0, 448, 256, 252)), (30.0, None)]
+
+
+def test_an_estimate_never_comes_after_the_real_thing(
+    qtbot: QtBot, studio: Studio, factory: FakeFactory, picture_file: Path
+) -> None:
+    open_and_wait(qtbot, studio, picture_file)
+    factory.preview_s = 0.3  # longer than the debounce: the encode is asked for before the preview is through
+    studio.tnc._px_per_s = 1.0
+    studio.set_qp(30.0)
+    qtbot.waitUntil(lambda: studio.idle, timeout=LONG_MS)
+    assert studio.settled
+    assert studio.session.rendition(TNC).state is State.FINAL
 
 
 def test_a_target_rate_moves_the_slider(qtbot: QtBot, studio: Studio, picture_file: Path) -> None:
@@ -124,7 +151,7 @@ def test_a_target_rate_moves_the_slider(qtbot: QtBot, studio: Studio, picture_fi
     qtbot.waitUntil(lambda: studio.settled, timeout=LONG_MS)
     tnc = studio.session.rendition(TNC)
     assert tnc.bpp == pytest.approx(1.5, rel=0.2)
-    assert tnc.quality_text == f"QP {studio.session.tuning.qp:g}"
+    assert tnc.quality_text.startswith(f"QP {studio.session.tuning.qp:g} ")
 
 
 def test_cancel_stops_everything_and_f5_starts_again(
