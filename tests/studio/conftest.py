@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from codec.anchors.base import QualityRange
 from codec.anchors.jpeg import JpegAnchor
 from codec.picture import Picture
 from tests.studio.fakes import FakeFactory
@@ -21,7 +23,15 @@ from tnc_studio.services.studio import Studio
 from tnc_studio.views.main_window import MainWindow
 
 
-class QuickBpg(JpegAnchor):
+class QuickJpeg(JpegAnchor):
+    """JPEG with a short ladder."""
+
+    @property
+    def quality(self) -> QualityRange:
+        return replace(super().quality, usual=(10, 90, 20))
+
+
+class QuickBpg(QuickJpeg):
     """JPEG under another name: an anchor with its own curve that needs no external program."""
 
     id = "bpg"
@@ -67,7 +77,7 @@ def factory() -> FakeFactory:
 
 @pytest.fixture
 def studio(qapp: QApplication, factory: FakeFactory) -> Iterator[Studio]:
-    made = Studio(factory, {"bpg": QuickBpg(), "jpeg": JpegAnchor()})
+    made = Studio(factory, {"bpg": QuickBpg(), "jpeg": QuickJpeg()})
     yield made
     factory.gate.set()
     made.close()

@@ -6,9 +6,8 @@ import pytest
 from PySide6.QtCore import QSettings
 from pytestqt.qtbot import QtBot
 
-from codec.anchors.jpeg import JpegAnchor
 from codec.rd.csv_io import read_csv
-from tests.studio.conftest import QuickBpg
+from tests.studio.conftest import QuickBpg, QuickJpeg
 from tests.studio.fakes import FakeFactory
 from tnc_studio import app, headless
 from tnc_studio.services.studio import Studio
@@ -52,7 +51,7 @@ def test_bad_usage_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_headless_run_writes_everything(qtbot: QtBot, picture_file: Path, tmp_path: Path) -> None:
     lines: list[str] = []
-    studio = Studio(FakeFactory(), {"bpg": QuickBpg(), "jpeg": JpegAnchor()})
+    studio = Studio(FakeFactory(), {"bpg": QuickBpg(), "jpeg": QuickJpeg()})
     out = tmp_path / "out"
     assert headless.run_headless(out, picture_file, say=lines.append, studio=studio) == 0
     assert {path.name for path in out.iterdir()} >= {"studio.png", "ramp.tnc", "ramp.jpg", "rd.csv", "report.html"}
@@ -64,7 +63,7 @@ def test_headless_run_writes_everything(qtbot: QtBot, picture_file: Path, tmp_pa
 
 def test_headless_failure_is_one_line_and_status_1(qtbot: QtBot, tmp_path: Path) -> None:
     lines: list[str] = []
-    studio = Studio(FakeFactory(), {"jpeg": JpegAnchor()})
+    studio = Studio(FakeFactory(), {"jpeg": QuickJpeg()})
     missing = tmp_path / "missing.png"
     assert headless.run_headless(tmp_path / "out", missing, say=lines.append, studio=studio) == 1
     assert lines[-1].startswith("tnc-studio: ")

@@ -23,10 +23,11 @@ LONG_MS = 120_000
 
 
 @pytest.fixture
-def real_window(qtbot: QtBot, store: Store, tmp_path: Path) -> Iterator[MainWindow]:
+def real_window(qtbot: QtBot, store: Store, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[MainWindow]:
+    names = request.param
     crop = read_picture(resource("samples/street.png")).crop(300, 500, 192, 256)
     write_picture(crop, tmp_path / "crop.png")
-    window = MainWindow(Studio(), store)
+    window = MainWindow(Studio(anchors={name: anchors()[name] for name in names}), store)
     qtbot.addWidget(window)
     window.show()
     window.studio.open(tmp_path / "crop.png")
@@ -35,6 +36,7 @@ def real_window(qtbot: QtBot, store: Store, tmp_path: Path) -> Iterator[MainWind
     window.close()
 
 
+@pytest.mark.parametrize("real_window", [("bpg", "vvc")], indirect=True, ids=["anchors"])
 def test_shown_pixels_and_figures_come_from_the_streams(qtbot: QtBot, real_window: MainWindow, tmp_path: Path) -> None:
     session, studio = real_window.session, real_window.studio
     source = session.source
@@ -72,6 +74,7 @@ def test_shown_pixels_and_figures_come_from_the_streams(qtbot: QtBot, real_windo
     assert session.rendition("stream").psnr_db == pytest.approx(tnc.psnr_db, abs=0.01)
 
 
+@pytest.mark.parametrize("real_window", [()], indirect=True, ids=["alone"])
 def test_a_preview_is_close_to_what_the_stream_then_gives(qtbot: QtBot, real_window: MainWindow) -> None:
     session, studio = real_window.session, real_window.studio
     previews: list[float] = []
