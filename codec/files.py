@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
-from codec.errors import InputError
+from codec.errors import CodecError, InputError
 from codec.picture import Picture
 
 MAX_SIDE_PX = 4096
@@ -20,22 +22,62 @@ MAX_SIDE_PX = 4096
 WRITABLE = {".png": "PNG", ".ppm": "PPM", ".pgm": "PPM", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF"}
 
 
-@contextlib.contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; rename it over `path` on success, remove it on failure."""
+READABLE = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "DIB", "PPM", "GIF", "QOI")
+"""Pillow's names of the formats that are read: pictures of samples, none that needs an interpreter (EPS, WMF)."""
+MAX_ICC_BYTES = 16 << 20
+"""Largest ICC profile, as large as a stream can carry."""
+
+# Pillow refuses the profile of a PNG beyond 1 MiB, which real ones of printers exceed; reading stays bounded.
+PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, MAX_ICC_BYTES)
+
+# It can only be read by setting it, which other threads would notice: once, while there are none.
+_UMASK = os.umask(0o077)
+os.umask(_UMASK)
+
+
+def resolve_output(path: str | Path) -> tuple[Path, bool]:
+    """What writing to `path` would replace, behind symbolic links, and whether that is a device or pipe.
+
+    Raises
+    ------
+    InputError
+        If it is a folder, or cannot be looked at.
+    """
     path = Path(path)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return Path(os.path.realpath(path)), False
+    except OSError as error:
+        raise InputError(error.strerror or str(error), where=str(path), hint="choose another output path") from error
+    if stat.S_ISDIR(mode):
+        raise InputError("is a folder", where=str(path), hint="name a file")
+    return (Path(os.path.realpath(path)), False) if stat.S_ISREG(mode) else (path, True)
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path; on success what is there takes the place of `path`, on failure it is removed.
+
+    The temporary file lies beside the file that it replaces. A symbolic link stays one: its target is replaced. Into a
+    device or pipe, which cannot be replaced, everything is copied at the end.
+    """
+    target, special = resolve_output(path)
+    folder = None if special else target.parent
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=target.suffix, dir=folder)
     except OSError as error:
         raise InputError(error.strerror or str(error), where=str(path), hint="choose another output path") from error
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
+        if special:
+            with temporary.open("rb") as source, target.open("wb") as sink:
+                shutil.copyfileobj(source, sink)
+        else:
+            temporary.chmod(0o666 & ~_UMASK)
+            temporary.replace(target)
     except OSError as error:
         raise InputError(error.strerror or str(error), where=str(path)) from error
     finally:
@@ -73,7 +115,7 @@ def read_picture(path: str | Path) -> Picture:
     """
     path = Path(path)
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=READABLE) as image:
             if max(image.size) > MAX_SIDE_PX:
                 raise InputError(f"{image.size[0]}x{image.size[1]} is over {MAX_SIDE_PX} px a side", where=str(path))
             if image.mode.startswith(("I", "F")) or _deep_color(image):
@@ -89,8 +131,10 @@ def read_picture(path: str | Path) -> Picture:
         raise InputError(f"over {MAX_SIDE_PX} px a side", where=str(path)) from error
     except UnidentifiedImageError as error:
         raise InputError("not a picture that can be read", where=str(path)) from error
-    except (OSError, ValueError, SyntaxError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except CodecError:
+        raise
+    except Exception as error:  # Pillow's decoders end in whatever they stumble over, RuntimeError and KeyError too
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise InputError(f"cannot be read: {reason}", where=str(path)) from error
     return Picture.from_array(array, name=path.name, icc=icc)
 
@@ -100,6 +144,8 @@ def write_picture(picture: Picture, path: str | Path) -> None:
     path = Path(path)
     if path.suffix.lower() not in WRITABLE:
         raise InputError(f"cannot write {path.suffix or 'a file without suffix'}", where=str(path), hint="use .png")
+    if len(picture.icc) > MAX_ICC_BYTES:
+        raise InputError(f"an ICC profile of more than {MAX_ICC_BYTES} bytes", where=str(path))
     array = picture.planes[0] if picture.color == "grey" else picture.rgb
     image = Image.fromarray(array)
     with atomic_path(path) as temporary:

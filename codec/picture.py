@@ -24,7 +24,8 @@ class Picture:
     Attributes
     ----------
     planes : tuple of numpy.ndarray
-        One (grey) or three 2-D arrays, `uint8` or `uint16`, C-contiguous. Chroma planes of "ycbcr" may be smaller.
+        One (grey) or three 2-D arrays, C-contiguous: `uint8` for 8 bits, `uint16` for more. Chroma planes of "ycbcr"
+        may be smaller.
     color : {"grey", "rgb", "ycbcr"}
         Meaning of the planes.
     bit_depth : int
@@ -47,6 +48,11 @@ class Picture:
             raise InputError(f"a {self.color} picture cannot have {len(self.planes)} planes", where=self.name)
         if any(p.ndim != 2 or p.size == 0 for p in self.planes):
             raise InputError("every plane must be a non-empty 2-D array", where=self.name)
+        if not 8 <= self.bit_depth <= 16:
+            raise InputError(f"{self.bit_depth} bits per sample are not within 8..16", where=self.name)
+        dtype = np.uint8 if self.bit_depth == 8 else np.uint16
+        if any(p.dtype != dtype for p in self.planes):
+            raise InputError(f"samples of {self.bit_depth} bits must be {dtype.__name__}", where=self.name)
         if self.color == "rgb" and len({p.shape for p in self.planes}) != 1:
             raise InputError("R, G and B must have the same size", where=self.name)
 

@@ -102,10 +102,11 @@ def progress_line() -> Iterator[Progress]:
 
 def check_output(path: Path, *inputs: Path) -> None:
     """Find out before the work, not after it, that the output cannot be written."""
-    if not path.parent.is_dir():
-        raise InputError("the folder does not exist", where=str(path.parent))
-    if path.is_dir():
-        raise InputError("is a folder", where=str(path), hint="name a file")
+    from codec.files import resolve_output
+
+    target, _ = resolve_output(path)
+    if not target.parent.is_dir():
+        raise InputError("the folder does not exist", where=str(target.parent if path.is_symlink() else path.parent))
     if path.exists() and any(other.exists() and path.samefile(other) for other in inputs):
         raise InputError("would overwrite the input", where=str(path), hint="choose another output path")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import struct
+import threading
 import zlib
 from pathlib import Path
 
@@ -15,7 +17,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from codec.errors import InputError
-from codec.files import WRITABLE, atomic_path, read_bytes, read_picture, write_bytes, write_picture
+from codec.files import (
+    MAX_ICC_BYTES,
+    READABLE,
+    WRITABLE,
+    atomic_path,
+    read_bytes,
+    read_picture,
+    write_bytes,
+    write_picture,
+)
 from codec.picture import Picture
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
@@ -178,3 +189,98 @@ def test_damaged_pictures_give_an_input_error(tmp_path: Path, data: bytes) -> No
 def test_a_folder_is_not_a_picture(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         read_picture(tmp_path)
+
+
+def test_a_link_stays_and_its_target_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    target, link = tmp_path / "elsewhere" / "real.bin", tmp_path / "link.bin"
+    link.symlink_to(target)
+    for data in (b"made", b"replaced"):
+        with atomic_path(link) as temporary:
+            temporary.write_bytes(data)
+            assert temporary.parent == target.parent
+        assert link.is_symlink()
+        assert target.read_bytes() == data
+    assert [entry.name for entry in target.parent.iterdir()] == ["real.bin"]
+
+
+def test_a_link_to_itself_is_an_input_error(tmp_path: Path) -> None:
+    link = tmp_path / "loop.bin"
+    link.symlink_to(link)
+    with pytest.raises(InputError, match=r"loop\.bin"):
+        write_bytes(link, b"x")
+    assert link.is_symlink()
+
+
+def test_a_pipe_receives_the_bytes_and_stays_a_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    received: list[bytes] = []
+    reader = threading.Thread(target=lambda: received.append(pipe.read_bytes()))
+    reader.start()
+    write_picture(Picture.from_array(RGB), pipe)
+    reader.join()
+    assert pipe.is_fifo()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["pipe.png"]
+    (tmp_path / "copy.png").write_bytes(received[0])
+    np.testing.assert_array_equal(read_picture(tmp_path / "copy.png").rgb, RGB)
+
+
+def test_a_device_is_written_into_and_not_replaced() -> None:
+    before = os.stat(os.devnull)
+    write_bytes(os.devnull, b"x")
+    after = os.stat(os.devnull)
+    assert stat.S_ISCHR(after.st_mode)
+    assert (before.st_ino, before.st_mode) == (after.st_ino, after.st_mode)
+
+
+def test_a_large_profile_is_read_back_and_a_huge_one_refused(tmp_path: Path) -> None:
+    profile = np.random.default_rng(1).bytes(3 << 20)
+    write_picture(Picture.from_array(RGB, icc=profile), tmp_path / "tagged.png")
+    assert read_picture(tmp_path / "tagged.png").icc == profile
+    with pytest.raises(InputError, match="ICC profile"):
+        write_picture(Picture.from_array(RGB, icc=bytes(MAX_ICC_BYTES + 1)), tmp_path / "huge.png")
+    assert not (tmp_path / "huge.png").exists()
+
+
+def test_formats_that_need_an_interpreter_are_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "page.eps"
+    Image.fromarray(RGB).save(path)
+    with pytest.raises(InputError, match="not a picture that can be read"):
+        read_picture(path)
+
+
+@pytest.mark.filterwarnings("ignore")  # Pillow warns of damage that it can live with
+@pytest.mark.parametrize("format_", [name for name in READABLE if name != "DIB"])
+def test_damage_anywhere_gives_a_picture_or_an_input_error(tmp_path: Path, format_: str) -> None:
+    smooth = np.add.outer(np.arange(24), np.arange(32)).astype(np.uint8) * 4
+    buffer = io.BytesIO()
+    Image.fromarray(np.stack([smooth, smooth + 9, smooth], -1)).save(buffer, format_)
+    data = buffer.getvalue()
+    rng = np.random.default_rng(7)
+    path = tmp_path / "damaged"
+    outcomes = set()
+    for _ in range(80):
+        damaged = bytearray(data)
+        for position in rng.integers(0, len(data), rng.integers(1, 6)):
+            damaged[position] = rng.integers(256)
+        path.write_bytes(damaged[: rng.integers(len(data) // 2, len(data) + 1)])
+        try:
+            outcomes.add(read_picture(path).color)
+        except InputError as error:
+            outcomes.add(error.where)
+    assert outcomes <= {"rgb", "grey", str(path)}
+    assert str(path) in outcomes
+
+
+@pytest.mark.parametrize("error", [RuntimeError("Failed to decode"), NotImplementedError(), KeyError(3)])
+def test_whatever_a_decoder_ends_in_is_an_input_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    write_picture(Picture.from_array(RGB), tmp_path / "picture.png")
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fail)
+    with pytest.raises(InputError, match=r"picture\.png: cannot be read: \S"):
+        read_picture(tmp_path / "picture.png")

@@ -114,6 +114,15 @@ def test_planes_must_fit_the_color() -> None:
         Picture((plane, plane, plane[:1]))
 
 
+@pytest.mark.parametrize(
+    ("dtype", "bit_depth"),
+    [(np.uint16, 8), (np.uint8, 10), (np.float32, 8), (np.int8, 8), (np.uint16, 17), (np.uint8, 7)],
+)
+def test_samples_must_fit_the_bit_depth(dtype: type, bit_depth: int) -> None:
+    with pytest.raises(InputError, match="bits"):
+        Picture((np.zeros((2, 2), dtype),), "grey", bit_depth)
+
+
 def test_crop_cuts_every_plane() -> None:
     array = np.random.default_rng(1).integers(0, 256, (9, 7, 3), np.uint8)
     cut = Picture.from_array(array, name="noise").crop(2, 1, 4, 5)
