@@ -1,9 +1,6 @@
-"""All metrics of one picture against its reference, and their JSON form."""
+"""All metrics of one picture against its reference."""
 
 from __future__ import annotations
-
-import math
-from collections.abc import Mapping
 
 from codec.metrics.ms_ssim import ms_ssim
 from codec.metrics.psnr import psnr_rgb_db, psnr_y_db
@@ -17,8 +14,3 @@ def measure(reference: Picture, picture: Picture) -> dict[str, float | None]:
         "psnr_y_db": psnr_y_db(reference, picture),
         "ms_ssim": ms_ssim(reference, picture),
     }
-
-
-def json_ready(metrics: Mapping[str, float | None]) -> dict[str, float | None]:
-    """Same values with None for what JSON has no number for (infinity, NaN)."""
-    return {name: value if value is not None and math.isfinite(value) else None for name, value in metrics.items()}

@@ -16,7 +16,7 @@ def psnr_rgb_db(reference: Picture, picture: Picture) -> float:
     Returns
     -------
     float
-        Infinity for identical pictures (`codec.metrics.json_ready` turns that into None).
+        Infinity for identical pictures.
     """
     check_comparable(reference, picture)
     if reference.color == picture.color == "grey":

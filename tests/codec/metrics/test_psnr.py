@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from codec.errors import InputError
-from codec.metrics import json_ready, measure, psnr_rgb_db, psnr_y_db
+from codec.metrics import measure, psnr_rgb_db, psnr_y_db
 from codec.picture import Picture, luma
 
 arrays = hnp.arrays(np.uint8, (4, 5, 3))
@@ -45,11 +45,10 @@ def test_against_the_definition(a: np.ndarray, b: np.ndarray) -> None:
             assert measured == pytest.approx(10 * math.log10(65025 / mse), abs=1e-4)
 
 
-def test_identical_pictures_are_infinite_and_json_gets_null() -> None:
+def test_identical_pictures_are_infinite() -> None:
     values = measure(flat(1, 2, 3), flat(1, 2, 3))
     assert values["psnr_rgb_db"] == values["psnr_y_db"] == math.inf
-    assert json_ready(values) == {"psnr_rgb_db": None, "psnr_y_db": None, "ms_ssim": None}
-    assert json_ready({"a": 1.5, "b": None, "c": math.nan}) == {"a": 1.5, "b": None, "c": None}
+    assert values["ms_ssim"] is None  # too small for it
 
 
 def test_grey_counts_as_three_equal_components() -> None:
