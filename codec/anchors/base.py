@@ -40,9 +40,11 @@ class QualityRange:
         return min(self.low + steps * self.step, self.high)
 
     def check(self, quality: float) -> None:
-        """Raise `AnchorError` for a value outside the range."""
+        """Raise `AnchorError` for a value outside the range or between the encoder's steps."""
         if not self.low <= quality <= self.high:
             raise AnchorError(f"{self.name} must lie in {self.low:g}..{self.high:g}, got {quality:g}")
+        if (nearest := self.snap(quality)) != quality:
+            raise AnchorError(f"{self.name} goes in steps of {self.step:g}, got {quality:g}", hint=f"{nearest:g}")
 
     def points(self) -> list[float]:
         """The usual points, ascending; the last one is always the upper end."""

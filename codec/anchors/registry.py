@@ -34,6 +34,8 @@ _MAKERS: Mapping[str, Callable[[str], Anchor]] = {
     "jpeg": _jpeg,
 }
 
+ANCHOR_IDS = tuple(_MAKERS)
+
 
 def anchors() -> dict[str, Anchor]:
     """One anchor per id with default settings, whether or not it can run here (ask `availability`)."""

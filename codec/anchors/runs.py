@@ -33,7 +33,7 @@ def run_anchor(
     -------
     Run
         Its `metrics` hold `quality`, `bytes` (as RD figures count it, container included), `bpp`, `psnr_rgb_db`,
-        `psnr_y_db`, `ms_ssim` (left out for small pictures), `encode_s` and `decode_s` (program start included).
+        `psnr_y_db`, `ms_ssim` (left out for small pictures), `encode_s` and `decode_s` (of programs from their start).
     """
     if cache is not None and (known := cache.get(anchor_key(anchor, picture, quality))) is not None:
         return known
