@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from codec.commands import common
-from codec.errors import AnchorError, CodecError, InputError
+from codec.errors import AnchorError, CodecError
 from codec.quality import QP_MAX, QP_MIN
 
 if TYPE_CHECKING:
+    from codec.anchors.base import Anchor
+    from codec.picture import Picture
     from codec.rd.curves import BdRow, Curve
     from codec.rd.rows import RdRow
 
@@ -64,38 +66,29 @@ def run(args: argparse.Namespace) -> None:
     CodecError
         After everything is written, if a codec could not run or an encode failed.
     """
-    try:
-        args.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(error.strerror or str(error), where=str(args.output)) from error
     from codec.files import read_picture
-    from codec.rd.csv_io import join, read_csv, write_csv
+    from codec.rd.csv_io import read_csv
     from codec.rd.curves import bd_table, curves_of, find_reference
-    from codec.rd.engine import get_codec, run_rd
-    from codec.rd.plot import write_plot
-    from codec.rd.report import write_report
+    from codec.rd.engine import get_codecs, planned_rows, versions_of
+    from codec.rd.output import make_folder, write_rd_folder
 
     pictures = [read_picture(path) for path in args.inputs]
     tables = [read_csv(path) for path in args.table]
-    codecs = [get_codec(spec, device=args.device) for spec in args.codecs]
-    qualities = {codec.id: args.qps for codec in codecs if args.qps and codec.quality.name == "QP"}
-    with common.progress_line() as progress, common.cancel_on_signal() as cancel:
-        rows = run_rd(codecs, pictures, qualities, jobs=args.jobs, progress=progress, cancel=cancel)
-    for table in tables:
-        rows = join(rows, table)
-    curves = curves_of(rows)
-    files = {"csv": args.output / "rd.csv", "plot": args.output / "rd.png", "report": args.output / "report.html"}
-    write_csv(rows, files["csv"])  # first: whatever is wrong with the rest, the measurements are kept
-    reference = find_reference(curves, args.reference)
-    write_plot(curves, files["plot"])
-    write_report(
+    codecs = get_codecs(args.codecs, device=args.device)
+    if args.reference:
+        find_reference(curves_of(_joined(planned_rows(codecs, pictures), tables)), args.reference)
+    make_folder(args.output)
+    rows = _joined(_measure(args, codecs, pictures), tables)
+    files = write_rd_folder(
         rows,
-        files["report"],
+        args.output,
         reference=args.reference,
         interpolation=args.interpolation,
-        versions={name: text for codec in codecs for name, text in codec.versions().items()},
+        versions=versions_of(codecs),
         conditions={"Command": shlex.join(["tnc", *sys.argv[1:]]), "Machine": _machine()},
     )
+    curves = curves_of(rows)
+    reference = find_reference(curves, args.reference)
     bd_rows = bd_table(curves, reference, args.interpolation) if reference else []
     failed = [row for row in rows if row.error]
     if args.json:
@@ -115,6 +108,33 @@ def run(args: argparse.Namespace) -> None:
         print("\n".join([*_text_table(curves, reference, bd_rows), *(str(path) for path in files.values())]))
     if failed:
         raise AnchorError(_first_of(failed), where=failed[0].label, hint=f"{files['report']} lists what failed")
+
+
+def _measure(args: argparse.Namespace, codecs: Sequence[Anchor], pictures: Sequence[Picture]) -> list[RdRow]:
+    """All encodes. What is finished when one is interrupted or breaks is kept in the table."""
+    from codec.rd.csv_io import write_csv
+    from codec.rd.engine import run_rd
+    from codec.rd.output import TABLE
+
+    qualities = {codec.id: args.qps for codec in codecs if args.qps and codec.quality.name == "QP"}
+    finished: list[RdRow] = []
+    try:
+        with common.progress_line() as progress, common.cancel_on_signal() as cancel:
+            return run_rd(
+                codecs, pictures, qualities, jobs=args.jobs, progress=progress, cancel=cancel, on_row=finished.append
+            )
+    except BaseException:
+        if finished:
+            write_csv(finished, args.output / TABLE)
+        raise
+
+
+def _joined(rows: Sequence[RdRow], tables: Sequence[Sequence[RdRow]]) -> list[RdRow]:
+    from codec.rd.csv_io import join
+
+    for table in tables:
+        rows = join(rows, table)
+    return list(rows)
 
 
 def _list_of(item: Callable[[str], T]) -> Callable[[str], list[T]]:

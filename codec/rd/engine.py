@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-from codec.anchors.base import Anchor
+from codec.anchors.base import Anchor, QualityRange
 from codec.anchors.cache import RunCache
-from codec.anchors.registry import get_anchor
+from codec.anchors.registry import ANCHOR_IDS, get_anchor
 from codec.anchors.runs import run_anchor
-from codec.errors import Cancelled, CodecError, SettingsError
+from codec.errors import AnchorError, Cancelled, CodecError, SettingsError
 from codec.jobs import CancelToken, Progress, check, no_progress
 from codec.picture import Picture
 from codec.rd.rows import RdRow, row_of_run
@@ -32,12 +32,23 @@ def get_codec(spec: str, *, device: str = "auto") -> Anchor:
     """Codec of a name on the command line: "tnc", "tnc:small", "tnc:1" (effort 1); "bpg", "vvc:slow" ... of anchors."""
     id_, *options = spec.split(":")
     if id_ != "tnc":
+        if id_ not in ANCHOR_IDS:
+            raise AnchorError(f"unknown codec {id_!r}", hint=f"one of tnc, {', '.join(ANCHOR_IDS)}")
         return get_anchor(spec)
-    efforts = [int(option) for option in options if option.isdigit()]
-    models = [option for option in options if option and not option.isdigit()]
+    efforts = [int(option) for option in options if option.isdecimal()]
+    models = [option for option in options if option and not option.isdecimal()]
     if len(efforts) > 1 or len(models) > 1 or any(effort not in EFFORTS for effort in efforts):
         raise SettingsError(f"{spec!r} is not a TNC codec", hint="tnc, tnc:MODEL, tnc:EFFORT or tnc:MODEL:EFFORT")
     return TncAdapter((models or ["default"])[0], effort=(efforts or [0])[0], device=device)
+
+
+def get_codecs(specs: Sequence[str], *, device: str = "auto") -> list[Anchor]:
+    """Codecs of names, each setting once: "vvc" and "vvc:medium" are the same one."""
+    codecs: dict[tuple[str, str], Anchor] = {}
+    for spec in specs:
+        codec = get_codec(spec, device=device)
+        codecs.setdefault((codec.id, codec.settings_text), codec)
+    return list(codecs.values())
 
 
 def default_jobs() -> int:
@@ -48,6 +59,12 @@ def default_jobs() -> int:
 def versions_of(codecs: Sequence[Anchor]) -> dict[str, str]:
     """Programs and versions behind those codecs that can run here."""
     return {name: text for c in codecs if c.availability() is None for name, text in c.versions().items()}
+
+
+def planned_rows(codecs: Sequence[Anchor], pictures: Sequence[Picture]) -> list[RdRow]:
+    """One row without numbers for each codec and picture that `run_rd` would encode: its curves, known beforehand."""
+    items, _ = _plan(codecs, pictures, {codec.id: codec.quality.points()[:1] for codec in codecs})
+    return [RdRow(item.codec.id, item.codec.label, item.codec.settings_text, item.name) for item in items]
 
 
 def run_rd(
@@ -73,7 +90,8 @@ def run_rd(
     pictures : sequence of Picture
         Their names become the rows' `picture`; a repeated name gets a number.
     qualities : mapping of codec id to sequence of float, optional
-        The codec's usual points where it is not named.
+        The codec's usual points where it is not named. Each is moved to the nearest that the codec takes; those that
+        meet there run once.
     jobs : int, optional
         Anchors that run at the same time; all cores less one by default.
     cache : RunCache, optional
@@ -122,9 +140,14 @@ def _plan(
             unavailable.append(RdRow(codec.id, codec.label, "", "", error=reason))
             continue
         for picture, name in zip(pictures, names, strict=True):
-            wanted = qualities.get(codec.id) or codec.quality.points()
+            wanted = _takeable(codec.quality, qualities.get(codec.id) or codec.quality.points())
             items += [_Item(codec, picture, name, quality) for quality in wanted]
     return items, unavailable
+
+
+def _takeable(axis: QualityRange, qualities: Sequence[float]) -> list[float]:
+    """Nearest steps of an encoder, each once; what is beyond its range stays and fails with a reason."""
+    return list(dict.fromkeys(axis.snap(q) if axis.low <= q <= axis.high else q for q in qualities))
 
 
 def _row(item: _Item, cache: RunCache | None, cancel: CancelToken | None) -> RdRow:

@@ -13,19 +13,33 @@ from codec.rd.plot import write_plot
 from codec.rd.report import ReportOptions, write_report
 from codec.rd.rows import RdRow
 
+TABLE = "rd.csv"
 
-def write_rd_folder(rows: Sequence[RdRow], folder: str | Path, **options: Unpack[ReportOptions]) -> list[Path]:
-    """Write `rd.csv`, `rd.png`, `rd.svg` and `report.html`; returns their paths. The folder is made if missing."""
+
+def make_folder(folder: str | Path) -> Path:
+    """Make a folder if it is missing."""
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(error.strerror or str(error), where=str(folder)) from error
-    paths = [folder / "rd.csv", folder / "report.html"]
-    write_csv(rows, paths[0])
-    write_report(rows, paths[1], **options)
+    return folder
+
+
+def write_rd_folder(rows: Sequence[RdRow], folder: str | Path, **options: Unpack[ReportOptions]) -> dict[str, Path]:
+    """Write `rd.csv`, `rd.png`, `rd.svg` and `report.html`; the folder is made if it is missing.
+
+    Returns
+    -------
+    dict of str to Path
+        The files by "csv", "report", "plot" (PNG) and "plot_svg"; no plots where every row failed.
+    """
+    folder = make_folder(folder)
+    files = {"csv": folder / TABLE, "report": folder / "report.html"}
+    write_csv(rows, files["csv"])  # first: whatever is wrong with the rest, the measurements are kept
+    write_report(rows, files["report"], **options)
     if curves := curves_of(rows):
-        for name in ("rd.png", "rd.svg"):
-            write_plot(curves, folder / name)
-            paths.append(folder / name)
-    return paths
+        files |= {"plot": folder / "rd.png", "plot_svg": folder / "rd.svg"}
+        write_plot(curves, files["plot"])
+        write_plot(curves, files["plot_svg"])
+    return files

@@ -106,7 +106,8 @@ _METHOD = {
     "MS-SSIM": "over R, G and B, as -10 log10(1 - MS-SSIM); not defined where a side is under 161 px",
     "Bytes": "of real streams, each decoded to measure it; TNC without ancillary sections; HEVC standing in for BPG "
     "counts 20 bytes for BPG's container",
-    "Seconds": "wall time of one run, single-threaded for anchors, program start included",
+    "Seconds": "wall time of one run; anchors single-threaded and from the start of their programs, TNC on "
+    "all threads of PyTorch and with its model loaded",
 }
 
 

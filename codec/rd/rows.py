@@ -24,7 +24,8 @@ class RdRow:
     psnr_rgb_db, psnr_y_db, ms_ssim : float or None
         Infinity stands for identical pictures.
     encode_s, decode_s : float or None
-        Wall time of this run, program start included.
+        Wall time of this run: of programs from their start; of TNC with its analysis of the picture, but without
+        loading the model.
     kmac_per_px : float or None
         Of a neural decoder.
     error : str

@@ -74,9 +74,7 @@ def style_of(codec: str, turn: int = 0) -> CodecStyle:
     turn : int
         Counts curves of the same family in one plot: each further one gets another dash.
     """
-    head = codec.split("-")[0]
-    base = CODECS.get(FAMILIES.get(head, head), OTHER)
-    return replace(base, dash=DASHES[turn % len(DASHES)])
+    return replace(CODECS.get(family_of(codec), OTHER), dash=DASHES[turn % len(DASHES)])
 
 
 def family_of(codec: str) -> str:

@@ -46,8 +46,9 @@ class TncAdapter(Anchor):
 
     @property
     def label(self) -> str:
-        """Name, with the model where one was asked for."""
-        return "TNC" if self.model == "default" else f"TNC ({self.model})"
+        """Name, with model and effort where they were asked for."""
+        model = "" if self.model == "default" else f" ({self.model})"
+        return f"TNC{model}{f' effort {self.effort}' if self.effort else ''}"
 
     @property
     def settings_text(self) -> str:
@@ -89,6 +90,7 @@ class TncAdapter(Anchor):
     def _result(self, picture: Picture, quality: float, cancel: CancelToken | None) -> EncodeResult:
         from codec.tnc.api import ImageEncoder
 
+        self.quality.check(quality)
         if self._encoder is None or self._encoder[0] != picture.source_hash:
             encoder = ImageEncoder(picture, model=self.model, device=self._device, progress=no_progress, cancel=cancel)
             self._encoder = (picture.source_hash, encoder)

@@ -168,6 +168,7 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
         (["encode", "noise.bin", "-o", "folder/out.tnc"], "folder: the folder does not exist"),
         (["encode", "noise.bin", "-o", "noise.bin"], "noise.bin: would overwrite the input"),
         (["encode", "noise.bin", "-o", "."], "is a folder"),
+        (["encode", "noise.bin", "-o", "noise.bin/out.tnc"], "noise.bin/out.tnc: Not a directory"),
         (["decode", "absent.tnc", "-o", "out.png"], "absent.tnc: No such file"),
         (["decode", "noise.bin", "-o", "out.jpg"], "out.jpg: pictures are written as"),
         (["decode", "noise.bin", "-o", "out.png"], "tnc: "),

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from codec import cli
+from codec.anchors.jpeg import JpegAnchor
 from codec.files import read_picture, write_picture
+from codec.jobs import CancelToken, check
 from codec.picture import Picture
 from codec.resources import resource
 
@@ -227,6 +231,40 @@ def test_rd_for_people_prints_the_table(tnc) -> None:
     assert "BD-rate against" in out
     assert "mine" in out
     assert "out/report.html" in out.replace("\\", "/")
+
+
+@pytest.fixture
+def jpeg_qualities(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The qualities that JPEG is asked for from now on; it lets itself be stopped at 20."""
+    asked: list[float] = []
+    encode = JpegAnchor.encode
+
+    def watched(self: JpegAnchor, picture: Picture, quality: float, *, cancel: CancelToken | None = None) -> bytes:
+        asked.append(quality)
+        if quality == 20:
+            os.kill(os.getpid(), signal.SIGINT)
+            while True:
+                check(cancel)
+        return encode(self, picture, quality, cancel=cancel)
+
+    monkeypatch.setattr(JpegAnchor, "encode", watched)
+    return asked
+
+
+def test_rd_keeps_what_was_finished_when_it_is_interrupted(tnc, jpeg_qualities: list[float]) -> None:
+    status, out, err = tnc("rd", "crop.png", "--codecs", "jpeg,jpeg", "--jobs", "1", "-o", "out")
+    assert (status, out, err) == (130, "", "tnc: interrupted\n")
+    assert jpeg_qualities == [5, 10, 15, 20]
+    with open("out/rd.csv", newline="") as file:
+        assert [float(row["quality"]) for row in csv.DictReader(file)] == [5, 10, 15]
+
+
+def test_rd_refuses_an_unknown_reference_before_it_encodes(tnc, jpeg_qualities: list[float]) -> None:
+    status, out, err = tnc("rd", "crop.png", "--codecs", "jpeg", "--reference", "nope", "-o", "out")
+    assert (status, out) == (1, "")
+    assert "there is no curve 'nope'" in err
+    assert jpeg_qualities == []
+    assert not Path("out").exists()
 
 
 def test_rd_that_fails_in_part_still_writes_and_says_so(tnc, monkeypatch: pytest.MonkeyPatch) -> None:

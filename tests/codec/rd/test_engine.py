@@ -9,10 +9,10 @@ import pytest
 
 from codec.anchors.cache import RunCache
 from codec.anchors.jpeg import JpegAnchor
-from codec.errors import AnchorError, Cancelled
+from codec.errors import AnchorError, Cancelled, SettingsError
 from codec.jobs import CancelToken
 from codec.picture import Picture
-from codec.rd.engine import default_jobs, get_codec, run_rd, versions_of
+from codec.rd.engine import default_jobs, get_codec, get_codecs, planned_rows, run_rd, versions_of
 from codec.rd.rows import RdRow
 from codec.rd.tnc_adapter import TncAdapter
 from codec.run import Run
@@ -96,6 +96,23 @@ def test_usual_points_by_default_and_repeated_names(picture: Picture) -> None:
     assert {row.picture for row in rows} == {"ramp.png", "ramp.png (2)"}
 
 
+def test_qualities_move_to_the_steps_of_the_codec_and_run_once(picture: Picture) -> None:
+    rows = run_rd([Jpeg()], [picture], {"jpeg": [30.4, 30, 29.6, 50, 120.5]})
+    assert [row.quality for row in rows] == [30, 50, 120.5]
+    assert ["" if not row.error else "refused" for row in rows] == ["", "", "refused"]
+
+
+def test_curves_are_known_before_anything_runs(picture: Picture) -> None:
+    class Idle(JpegAnchor):
+        def encode(self, picture: Picture, quality: float, *, cancel: CancelToken | None = None) -> bytes:
+            raise AssertionError("encoded")
+
+    planned = planned_rows([Idle(), Absent()], [picture, picture])
+    assert [(row.codec, row.label, row.settings, row.picture) for row in planned] == [
+        ("jpeg", "JPEG", JpegAnchor.settings_text, name) for name in ("ramp.png", "ramp.png (2)")
+    ]
+
+
 def test_failures_are_collected(picture: Picture) -> None:
     rows = run_rd([Absent(), Jpeg()], [picture], {"jpeg": [12, 13, 14]})
     assert [row.error for row in rows] == ["not installed (apt install absent)", "", "jpeg: unlucky", ""]
@@ -166,8 +183,26 @@ def test_codecs_by_name() -> None:
     assert isinstance(get_codec("tnc"), TncAdapter)
     assert get_codec("tnc:small").label == "TNC (small)"
     assert get_codec("vvc:slow").label == "VVC (vvenc slow 4:2:0)"
-    with pytest.raises(AnchorError, match="unknown codec"):
+    with pytest.raises(AnchorError, match=r"unknown codec 'xyz' \(one of tnc, bpg, vvc, jpeg\)"):
         get_codec("xyz")
+
+
+def test_labels_tell_settings_of_tnc_apart() -> None:
+    labels = [get_codec(spec).label for spec in ("tnc", "tnc:1", "tnc:small", "tnc:small:1")]
+    assert labels == ["TNC", "TNC effort 1", "TNC (small)", "TNC (small) effort 1"]
+
+
+@pytest.mark.parametrize("spec", ["tnc:2", "tnc:1:1", "tnc:small:main"])
+def test_settings_that_tnc_does_not_have(spec: str) -> None:
+    with pytest.raises(SettingsError, match="not a TNC codec"):
+        get_codec(spec)
+
+
+def test_each_setting_is_one_codec() -> None:
+    codecs = get_codecs(["jpeg", "vvc", "jpeg", "vvc:medium", "tnc", "tnc:0", "tnc:1", "vvc:slow"])
+    assert [codec.label for codec in codecs] == [
+        "JPEG", "VVC (vvenc medium 4:2:0)", "TNC", "TNC effort 1", "VVC (vvenc slow 4:2:0)",
+    ]  # fmt: skip
 
 
 def test_versions_of_what_can_run() -> None:

@@ -142,9 +142,10 @@ def test_lossless_points(rows: list[RdRow]) -> None:
 
 
 def test_folder(rows: list[RdRow], tmp_path: Path) -> None:
-    paths = write_rd_folder(rows, tmp_path / "new" / "folder", title="Here")
-    assert {path.name for path in paths} == {"rd.csv", "report.html", "rd.png", "rd.svg"}
-    assert all(path.stat().st_size for path in paths)
+    files = write_rd_folder(rows, tmp_path / "new" / "folder", title="Here")
+    names = {"csv": "rd.csv", "report": "report.html", "plot": "rd.png", "plot_svg": "rd.svg"}
+    assert {kind: path.name for kind, path in files.items()} == names
+    assert all(path.stat().st_size for path in files.values())
     (tmp_path / "file").touch()
     with pytest.raises(InputError):
         write_rd_folder(rows, tmp_path / "file")
