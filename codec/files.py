@@ -84,6 +84,16 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def make_folder(folder: str | Path) -> Path:
+    """Make a folder, and those that it lies in, if it is missing."""
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(error.strerror or str(error), where=str(folder)) from error
+    return folder
+
+
 def write_bytes(path: str | Path, data: bytes) -> None:
     """Write a file atomically."""
     with atomic_path(path) as temporary:

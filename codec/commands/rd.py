@@ -66,11 +66,11 @@ def run(args: argparse.Namespace) -> None:
     CodecError
         After everything is written, if a codec could not run or an encode failed.
     """
-    from codec.files import read_picture
+    from codec.files import make_folder, read_picture
     from codec.rd.csv_io import read_csv
     from codec.rd.curves import bd_table, curves_of, find_reference
     from codec.rd.engine import get_codecs, planned_rows, versions_of
-    from codec.rd.output import make_folder, write_rd_folder
+    from codec.rd.output import write_rd_folder
 
     pictures = [read_picture(path) for path in args.inputs]
     tables = [read_csv(path) for path in args.table]

@@ -15,7 +15,7 @@ from codec.errors import InputError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the four actions and their options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    run_parser = actions.add_parser("run", help="train one stage; resumes from its own checkpoint")
+    run_parser = actions.add_parser("run", help="train one stage; resumes from its own checkpoint, Ctrl-C saves it")
     run_parser.add_argument("--model", default="small", choices=("small", "main", "tiny"))
     run_parser.add_argument("--stage", type=int, choices=(1, 2), default=2, help="1: QP 32; 2: QP 16..46 with QP maps")
     run_parser.add_argument("--minutes", type=common.number(0, above=True), default=60.0, help="wall-clock budget")
@@ -101,15 +101,17 @@ def _run(args: argparse.Namespace) -> None:
     def report(row: dict[str, float]) -> None:
         print(json.dumps({key: round(value, 4) for key, value in row.items()}), file=sys.stderr, flush=True)
 
-    start_session(
-        args.model, options, args.cache, args.run, crop_px=args.crop, device=pick_device(args.device),
-        resume=args.resume, weights=args.weights, every_s=args.every, report=report,
-    )  # fmt: skip
+    with common.cancel_on_signal() as cancel:
+        start_session(
+            args.model, options, args.cache, args.run, crop_px=args.crop, device=pick_device(args.device),
+            resume=args.resume, weights=args.weights, every_s=args.every, report=report, cancel=cancel,
+        )  # fmt: skip
 
 
 def _export(args: argparse.Namespace) -> None:
     from codec.training.export import export_checkpoint
 
+    common.check_output(args.output, args.checkpoint)
     entropy_id, synthesis_id = export_checkpoint(args.checkpoint, args.output)
     print(f"{args.output}: entropy_id {entropy_id}, synthesis_id {synthesis_id}")
 

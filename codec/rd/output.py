@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Unpack
 
-from codec.errors import InputError
+from codec.files import make_folder
 from codec.rd.csv_io import write_csv
 from codec.rd.curves import curves_of
 from codec.rd.plot import write_plot
@@ -14,16 +14,6 @@ from codec.rd.report import ReportOptions, write_report
 from codec.rd.rows import RdRow
 
 TABLE = "rd.csv"
-
-
-def make_folder(folder: str | Path) -> Path:
-    """Make a folder if it is missing."""
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(error.strerror or str(error), where=str(folder)) from error
-    return folder
 
 
 def write_rd_folder(rows: Sequence[RdRow], folder: str | Path, **options: Unpack[ReportOptions]) -> dict[str, Path]:

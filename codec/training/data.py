@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 
 from codec.errors import InputError
+from codec.files import atomic_path, make_folder, read_picture
 from codec.jobs import Progress, no_progress
 
 CROP_PX = 512
 HELD_OUT_SHARE = 0.03
+INDEX_COLUMNS = ("file", "repo", "source_path")
 PREPARED = ("train.npy", "held_out.npy")
 """Files of decoded crops in the cache folder."""
 
@@ -29,9 +30,14 @@ def source_split(index_csv: Path) -> tuple[list[str], list[str]]:
     """File names for training and for validation: about 3 % of the source pictures are held out, chosen by hash."""
     try:
         with index_csv.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
+            reader = csv.DictReader(file, strict=True)
+            rows, columns = list(reader), reader.fieldnames or []
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError("the training index cannot be read", where=str(index_csv)) from error
+    if lacking := [name for name in INDEX_COLUMNS if name not in columns]:
+        raise InputError(f"the training index has no column {', '.join(lacking)}", where=str(index_csv))
+    if any(row[name] is None for row in rows for name in INDEX_COLUMNS):
+        raise InputError("a line of the training index is too short", where=str(index_csv))
     train: list[str] = []
     held_out: list[str] = []
     for row in rows:
@@ -42,21 +48,28 @@ def source_split(index_csv: Path) -> tuple[list[str], list[str]]:
 
 def prepare(data_dir: Path, cache_dir: Path, progress: Progress = no_progress) -> tuple[Path, Path]:
     """Decode `data_dir/train` into `train.npy` and `held_out.npy` of `(N, 512, 512, 3)` uint8; return their paths."""
-    cache_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(cache_dir)
     paths = (cache_dir / PREPARED[0], cache_dir / PREPARED[1])
     names = source_split(data_dir / "train" / "index.csv")
     for path, files in zip(paths, names, strict=True):
         if path.exists():
             continue
-        temporary = path.with_suffix(".part.npy")
-        array = np.lib.format.open_memmap(temporary, "w+", np.uint8, (len(files), CROP_PX, CROP_PX, 3))
-        for i, name in enumerate(files):
-            with Image.open(data_dir / "train" / name) as image:
-                array[i] = np.asarray(image.convert("RGB"))
-            progress((i + 1) / len(files), name)
-        array.flush()
-        temporary.rename(path)
+        if not files:
+            raise InputError("too few pictures for training and validation", where=str(data_dir / "train"))
+        with atomic_path(path) as temporary:
+            array = np.lib.format.open_memmap(temporary, "w+", np.uint8, (len(files), CROP_PX, CROP_PX, 3))
+            for i, name in enumerate(files):
+                array[i] = _read_crop(data_dir / "train" / name)
+                progress((i + 1) / len(files), name)
+            array.flush()
     return paths
+
+
+def _read_crop(path: Path) -> np.ndarray:
+    rgb = read_picture(path).rgb
+    if rgb.shape != (CROP_PX, CROP_PX, 3):
+        raise InputError(f"{rgb.shape[1]}x{rgb.shape[0]}, but crops are {CROP_PX}x{CROP_PX}", where=str(path))
+    return rgb
 
 
 @dataclass
@@ -104,5 +117,11 @@ class CropSource:
 
 def load_pictures(path: Path, device: torch.device, limit: int | None = None) -> torch.Tensor:
     """Memory-map a prepared file on CPU, or copy it whole to an accelerator."""
-    array = np.load(path, mmap_mode="c" if device.type == "cpu" else None)[:limit]
-    return torch.from_numpy(array).to(device)
+    try:
+        array = np.load(path, mmap_mode="c" if device.type == "cpu" else None, allow_pickle=False)
+        usable = array.dtype == np.uint8 and array.ndim == 4 and array.shape[3] == 3 and len(array) > 0
+    except (OSError, ValueError, EOFError, AttributeError):
+        usable = False
+    if not usable:
+        raise InputError("not a file of prepared crops", where=str(path), hint="`tnc train prepare` makes it")
+    return torch.from_numpy(array[:limit]).to(device)

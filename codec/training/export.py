@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from codec.errors import ModelError
 from codec.tnc.config import ModelConfig
 from codec.tnc.model import TncModel
 from codec.tnc.weights import write_weights
+from codec.training.checkpoint import first_line, load_checkpoint
 
 
 def model_of_checkpoint(path: Path, *, averaged: bool = True) -> TncModel:
     """The (averaged) model in a checkpoint of `Trainer.save`."""
+    state = load_checkpoint(path)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
         model = TncModel(ModelConfig.from_json(state["config"]))
         model.load_state_dict(state["average" if averaged else "model"])
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        raise ModelError(f"not a checkpoint that can be exported: {error}", where=str(path)) from error
+    except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise ModelError(f"not a checkpoint that can be exported: {first_line(error)}", where=str(path)) from error
     return model.eval()
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from codec.errors import CodecError
+from codec.errors import InputError, ModelError
 from codec.files import atomic_path
 from codec.tnc.model import TncModel
+from codec.training.checkpoint import first_line, load_checkpoint
 from codec.training.data import CropSource
 from codec.training.muon import Muon
 from codec.training.stages import rate_distortion_cost, sample_conditions
@@ -153,15 +154,15 @@ class Trainer:
 
     def load(self, path: Path) -> None:
         """Resume from a checkpoint of `save`; only tensors and plain values are read."""
+        state = load_checkpoint(path, self.device)
         try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
             self.model.load_state_dict(state["model"])
-            self.average = state["average"]
+            self.average = {name: state["average"][name] for name in self.average}
             self.muon.load_state_dict(state["muon"])
             self.adam.load_state_dict(state["adam"])
-        except (OSError, RuntimeError, KeyError, ValueError) as error:
-            raise CodecError(f"the checkpoint does not fit: {error}", where=str(path)) from error
-        self.step_count, self.seconds = state["step"], state["seconds"]
+            self.step_count, self.seconds = int(state["step"]), float(state["seconds"])
+        except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+            raise ModelError(f"the checkpoint does not fit: {first_line(error)}", where=str(path)) from error
 
     def averaged(self) -> TncModel:
         """A copy of the model with averaged weights."""
@@ -173,7 +174,10 @@ class Trainer:
         self, checkpoint: Path, report: Callable[[dict[str, float]], None], evaluate_every_s: float = 150.0,
         evaluate: Callable[[TncModel], dict[str, float]] | None = None, stop: Callable[[], bool] = lambda: False,
     ) -> None:  # fmt: skip
-        """Train until the time budget is spent, saving and evaluating as it goes."""
+        """Train until the time budget is spent or `stop` says so, saving and evaluating as it goes.
+
+        Stopped early, it saves and reports but does not evaluate: whoever stops it waits.
+        """
         start, last = time.monotonic(), time.monotonic()
         budget = self.options.minutes * 60
         before = self.seconds
@@ -182,11 +186,11 @@ class Trainer:
             recent.append(self.step(elapsed / budget))
             self.seconds = before + time.monotonic() - start
             if time.monotonic() - last > evaluate_every_s:
-                self._report(report, recent, evaluate)
                 self.save(checkpoint)
+                self._report(report, recent, evaluate)
                 recent, last = [], time.monotonic()
-        self._report(report, recent, evaluate)
         self.save(checkpoint)
+        self._report(report, recent, None if stop() else evaluate)
 
     def _report(
         self, report: Callable[[dict[str, float]], None], recent: list[dict[str, float]],
@@ -202,5 +206,8 @@ class Trainer:
 
 def append_log(path: Path, row: dict[str, float]) -> None:
     """Append one JSON line."""
-    with path.open("a", encoding="utf-8") as log:
-        log.write(json.dumps({key: round(value, 5) for key, value in row.items()}) + "\n")
+    try:
+        with path.open("a", encoding="utf-8") as log:
+            log.write(json.dumps({key: round(value, 5) for key, value in row.items()}) + "\n")
+    except OSError as error:
+        raise InputError(error.strerror or str(error), where=str(path)) from error

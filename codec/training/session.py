@@ -8,6 +8,8 @@ from pathlib import Path
 
 import torch
 
+from codec.files import make_folder
+from codec.jobs import CancelToken, check
 from codec.tnc.config import CONFIGS
 from codec.tnc.model import TncModel
 from codec.tnc.weights import model_to_train
@@ -23,7 +25,7 @@ START_CROPS = 64
 def start_session(
     model_name: str, options: TrainOptions, cache_dir: Path, run_dir: Path, *, crop_px: tuple[int, int],
     device: torch.device, resume: Path | None = None, weights: Path | None = None, every_s: float = 240.0,
-    report: Callable[[dict[str, float]], None] = lambda row: None,
+    report: Callable[[dict[str, float]], None] = lambda row: None, cancel: CancelToken | None = None,
 ) -> Trainer:  # fmt: skip
     """Train until the budget is spent; `run_dir` keeps `checkpoint.pt` and `log.jsonl`.
 
@@ -38,8 +40,15 @@ def start_session(
         Seconds between evaluations and checkpoints.
     report : callable
         Receives every row of the log.
+    cancel : CancelToken, optional
+        Ends the training after the step at work.
+
+    Raises
+    ------
+    Cancelled
+        If `cancel` was raised; the checkpoint is saved then.
     """
-    run_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(run_dir)
     torch.manual_seed(options.seed)
     pictures = load_pictures(cache_dir / PREPARED[0], device)
     generator = torch.Generator().manual_seed(options.seed + 1)
@@ -71,5 +80,6 @@ def start_session(
         append_log(run_dir / "log.jsonl", row)
         report(row)
 
-    trainer.run(checkpoint, log, every_s, evaluate)
+    trainer.run(checkpoint, log, every_s, evaluate, stop=lambda: cancel is not None and cancel.cancelled)
+    check(cancel)
     return trainer

@@ -11,17 +11,21 @@ import pytest
 import torch
 from PIL import Image
 
-from codec.errors import CodecError, InputError, ModelError
+from codec.errors import Cancelled, InputError, ModelError
 from codec.integer.layers import IntLayer
+from codec.jobs import CancelToken
+from codec.resources import resource
 from codec.tnc.config import TINY
 from codec.tnc.hyper import round_index
 from codec.tnc.model import TncModel
 from codec.tnc.models import load_file
-from codec.training.data import CropSource, load_pictures, prepare, source_split
+from codec.training.checkpoint import load_checkpoint
+from codec.training.data import PREPARED, CropSource, load_pictures, prepare, source_split
 from codec.training.evaluate import estimate
 from codec.training.export import export_checkpoint, model_of_checkpoint
 from codec.training.loop import Trainer, TrainOptions, split_parameters
 from codec.training.muon import orthogonalise
+from codec.training.session import start_session
 from codec.training.stages import QP_TRAIN_MAX, QP_TRAIN_MIN, rate_distortion_cost, sample_conditions
 from tests.golden.make_golden import synthetic
 
@@ -79,13 +83,52 @@ def test_a_checkpoint_resumes_where_it_stopped(pictures: torch.Tensor, tmp_path:
 
 
 def test_a_checkpoint_that_does_not_fit_is_one_error(pictures: torch.Tensor, tmp_path: Path) -> None:
-    torch.save({"model": {}, "step": 1}, tmp_path / "other.pt")
+    files = {
+        name: tmp_path / f"{name}.pt" for name in ("other", "list", "missing", "picture", "empty", "cut", "foreign")
+    }
     run = trainer(pictures)
-    for path in (tmp_path / "other.pt", tmp_path / "missing.pt"):
-        with pytest.raises(CodecError):
+    run.save(files["cut"])
+    state = torch.load(files["cut"], weights_only=True)
+    files["cut"].write_bytes(files["cut"].read_bytes()[:5000])
+    torch.save(state | {"model": {}, "average": {}}, files["foreign"])
+    torch.save({"model": {}, "step": 1}, files["other"])
+    torch.save([1], files["list"])
+    files["picture"].write_bytes(resource("samples/street.png").read_bytes()[:1000])
+    files["empty"].touch()
+    for name, path in files.items():
+        with pytest.raises(ModelError, match="does not fit" if name == "foreign" else "not a checkpoint") as refusal:
             run.load(path)
-        with pytest.raises(ModelError, match="not a checkpoint"):
+        assert "\n" not in str(refusal.value)
+        with pytest.raises(ModelError, match="not a checkpoint") as refusal:
             model_of_checkpoint(path)
+        assert "\n" not in str(refusal.value)
+
+
+def test_a_stopped_run_is_saved_and_not_evaluated(pictures: torch.Tensor, tmp_path: Path) -> None:
+    run = trainer(pictures)
+    rows: list[dict[str, float]] = []
+
+    def evaluate(model: TncModel) -> dict[str, float]:
+        raise AssertionError("evaluated")
+
+    run.run(tmp_path / "c.pt", rows.append, evaluate=evaluate, stop=lambda: run.step_count >= 1)
+    assert [row["step"] for row in rows] == [1]
+    assert load_checkpoint(tmp_path / "c.pt")["step"] == 1
+
+
+def test_a_cancelled_session_keeps_its_checkpoint(pictures: torch.Tensor, tmp_path: Path) -> None:
+    for name in PREPARED:
+        np.save(tmp_path / name, pictures[:1].numpy())
+    cancel = CancelToken()
+    cancel.cancel()
+    with pytest.raises(Cancelled):
+        start_session(
+            "tiny", TrainOptions(batch=1), tmp_path, tmp_path / "run", crop_px=(64, 64), device=CPU, cancel=cancel
+        )
+    assert load_checkpoint(tmp_path / "run" / "checkpoint.pt")["step"] == 0
+    assert (tmp_path / "run" / "log.jsonl").read_text().count("\n") == 1
+    with pytest.raises(InputError, match="train"):
+        start_session("tiny", TrainOptions(), tmp_path, tmp_path / PREPARED[0], crop_px=(64, 64), device=CPU)
 
 
 def test_the_exported_integer_network_is_the_trained_one(pictures: torch.Tensor, tmp_path: Path) -> None:
@@ -194,6 +237,53 @@ def test_no_source_is_on_both_sides_of_the_split(tmp_path: Path) -> None:
     assert 0.005 < len(held_out) / len(rows) < 0.08
     with pytest.raises(InputError, match="index"):
         source_split(tmp_path / "missing.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"", "no column file, repo, source_path"),
+        (b"file,repo\na.png,r\n", "no column source_path"),
+        (b"file,repo,source_path\na.png,r\n", "too short"),
+        (b"\xff\xfe\x00", "cannot be read"),
+        (b'file,repo,source_path\n"a', "cannot be read"),
+    ],
+)
+def test_what_is_no_index_is_one_error(tmp_path: Path, text: bytes, said: str) -> None:
+    (tmp_path / "index.csv").write_bytes(text)
+    with pytest.raises(InputError, match=said):
+        source_split(tmp_path / "index.csv")
+
+
+def test_preparing_that_fails_is_one_error_and_leaves_no_half_file(tmp_path: Path) -> None:
+    folder, cache = tmp_path / "data" / "train", tmp_path / "cache"
+    folder.mkdir(parents=True)
+    index = folder / "index.csv"
+    index.write_text("file,repo,source_path\na.png,repo,source\n")
+    for content, said in ((None, "No such file"), (b"noise", "not a picture"), ("small", "8x8, but crops are 512x512")):
+        if content == "small":
+            Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / "a.png")
+        elif content is not None:
+            (folder / "a.png").write_bytes(content)
+        with pytest.raises(InputError, match=said):
+            prepare(tmp_path / "data", cache)
+        assert list(cache.iterdir()) == []
+    index.write_text("file,repo,source_path\n")
+    with pytest.raises(InputError, match="too few pictures"):
+        prepare(tmp_path / "data", cache)
+    with pytest.raises(InputError, match=r"index\.csv: File exists"):
+        prepare(tmp_path / "data", index)
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros((2, 8, 8, 3)), np.zeros((8, 8, 3), np.uint8), np.zeros((0, 8, 8, 3), np.uint8)]
+)
+def test_only_prepared_crops_are_loaded(tmp_path: Path, array: np.ndarray) -> None:
+    np.save(tmp_path / "other.npy", array)
+    (tmp_path / "noise.npy").write_bytes(b"noise")
+    for name in ("other.npy", "noise.npy", "missing.npy"):
+        with pytest.raises(InputError, match="not a file of prepared crops"):
+            load_pictures(tmp_path / name, CPU)
 
 
 def test_crops_are_prepared_once(tmp_path: Path) -> None:
