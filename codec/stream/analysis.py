@@ -17,8 +17,10 @@ def encode_analysis(analysis: Mapping[str, Any]) -> bytes:
     """Pack a mapping of JSON values (finite numbers only) in a zlib stream."""
     try:
         text = json.dumps(dict(analysis), separators=(",", ":"), sort_keys=True, allow_nan=False)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"the analysis is no plain JSON: {error}", where="analysis") from error
+    if _depth(analysis) > _DEFAULT_LIMITS.max_analysis_depth:
+        raise InputError(f"the analysis is nested {_depth(analysis)} deep", where="analysis")
     return zlib.compress(text.encode(), 9)
 
 
@@ -28,7 +30,8 @@ def decode_analysis(payload: bytes, limits: DecodeLimits = _DEFAULT_LIMITS) -> d
     Raises
     ------
     LimitExceeded
-        If it decompresses to more than `limits.max_analysis_bytes`.
+        If it decompresses to more than `limits.max_analysis_bytes` or is nested deeper than
+        `limits.max_analysis_depth`: whoever walks through it can rely on that.
     BitstreamError
         If it is no compressed JSON object.
     """
@@ -47,7 +50,18 @@ def decode_analysis(payload: bytes, limits: DecodeLimits = _DEFAULT_LIMITS) -> d
         raise BitstreamError("it is no JSON", section="analysis") from error
     if not isinstance(value, dict):
         raise BitstreamError("it is no JSON object", section="analysis")
+    if _depth(value) > limits.max_analysis_depth:
+        raise LimitExceeded(f"it is nested more than {limits.max_analysis_depth} deep", section="analysis")
     return value
+
+
+def _depth(value: object) -> int:
+    """Levels of lists and objects, counted without recursion."""
+    level, depth = [value], 0
+    while level := [item for item in level if isinstance(item, (Mapping, list, tuple))]:
+        depth += 1
+        level = [child for item in level for child in (item.values() if isinstance(item, Mapping) else item)]
+    return depth
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -23,6 +23,8 @@ class DecodeLimits:
         Payloads of all ancillary sections together.
     max_analysis_bytes : int
         The analysis after decompression.
+    max_analysis_depth : int
+        Lists and objects of the analysis inside each other.
     """
 
     max_width_px: int = 4096
@@ -32,3 +34,4 @@ class DecodeLimits:
     max_slice_bytes: int = 64 << 20
     max_ancillary_bytes: int = 16 << 20
     max_analysis_bytes: int = 4 << 20
+    max_analysis_depth: int = 32

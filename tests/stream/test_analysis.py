@@ -17,6 +17,23 @@ def test_an_analysis_round_trips_and_is_the_same_every_time():
     assert encode_analysis(dict(reversed(ANALYSIS.items()))) == payload
 
 
+def nested(levels: int) -> list:
+    value: list = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+def test_nesting_has_a_limit():
+    within = {"a": nested(31)}
+    assert decode_analysis(encode_analysis(within)) == within
+    for levels in (32, 900):
+        with pytest.raises(LimitExceeded, match="nested more than 32 deep"):
+            decode_analysis(zlib.compress(b'{"a":' + b"[" * levels + b"]" * levels + b"}"))
+        with pytest.raises(InputError, match="deep"):
+            encode_analysis({"a": nested(levels)})
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), b"bytes"])
 def test_what_is_no_json_is_refused(value):
     with pytest.raises(InputError, match="no plain JSON"):

@@ -56,6 +56,13 @@ def test_what_is_no_map_is_refused(offsets):
         encode_qp_map(np.asarray(offsets))
 
 
+@pytest.mark.parametrize("offsets", [SPLIT, np.full((3, 4), 7)])
+def test_what_follows_the_residuals_is_ignored(offsets):
+    assert np.array_equal(decode_qp_map(encode_qp_map(offsets) + bytes(9), *offsets.shape), offsets)
+    constant = encode_qp_map(np.full((3, 4), 7))
+    assert np.array_equal(decode_qp_map(constant + b"anything", 3, 4), np.full((3, 4), 7))
+
+
 @given(st.binary(max_size=60))
 def test_garbage_gives_a_map_or_one_clear_error(payload):
     try:
