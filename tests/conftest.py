@@ -18,14 +18,18 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 hypothesis.settings.register_profile("tnc", deadline=None)
 hypothesis.settings.load_profile("tnc")
 
-ROOT = Path(__file__).resolve().parent.parent
 DESELECTED = pytest.StashKey[int]()
 
 
 def data_folder() -> Path | None:
-    """Folder of the shared pictures: `TNC_DATA`, else `shared/data` beside the checkout, if it is there."""
-    folder = Path(os.environ.get("TNC_DATA") or ROOT.parent / "shared" / "data")
-    return folder if (folder / "test").is_dir() else None
+    """Folder of the shared pictures, which only `TNC_DATA` names; None where it is not set."""
+    name = os.environ.get("TNC_DATA")
+    if not name:
+        return None
+    folder = Path(name)
+    if not (folder / "test").is_dir():
+        raise pytest.UsageError(f"TNC_DATA names {folder}, but there is no folder test in it")
+    return folder
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
