@@ -84,7 +84,7 @@ def test_refusals(anchor: Anchor, make_picture: MakePicture) -> None:
     for quality in (anchor.quality.low - 1, anchor.quality.high + 1):
         with pytest.raises(AnchorError, match="must lie in"):
             anchor.encode(picture, quality)
-    with pytest.raises(AnchorError, match="goes in steps of 1, got 30.5"):
+    with pytest.raises(AnchorError, match=r"goes in steps of 1, got 30\.5"):
         anchor.encode(picture, 30.5)
     deep = Picture.from_array(np.zeros((4, 4, 3), np.uint16))
     with pytest.raises(AnchorError, match="16-bit"):
