@@ -55,7 +55,7 @@ def sample_conditions(stage: int, batch: int, rows: int, cols: int, generator: t
     absent = None
     if int(torch.randint(8, (1,), generator=generator)) == 0:
         absent = torch.zeros(batch, rows, cols, dtype=torch.bool)
-        top, left = (int(torch.randint(n - 4, (1,), generator=generator)) for n in (rows, cols))
+        top, left = (int(torch.randint(max(1, n - 4), (1,), generator=generator)) for n in (rows, cols))
         absent[:, top : top + rows // 2, left : left + cols // 2] = True
     return Conditions((base[:, None, None] + offsets).clamp(0, 63), base, absent)
 

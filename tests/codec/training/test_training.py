@@ -196,6 +196,12 @@ def test_conditions_cover_the_range_and_are_what_a_stream_can_carry() -> None:
     assert single.absent is None
 
 
+def test_the_smallest_crop_has_absent_positions_too() -> None:
+    generator = torch.Generator().manual_seed(4)
+    drawn = [sample_conditions(2, 1, 4, 4, generator).absent for _ in range(40)]
+    assert {int(absent.sum()) for absent in drawn if absent is not None} == {4}
+
+
 def test_every_parameter_has_one_optimiser() -> None:
     model = TncModel(TINY)
     groups = split_parameters(model)
