@@ -267,7 +267,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Next rendition in pane",
         "Compare",
         "Show the next rendition in the current pane",
-        ("Tab", "Space"),
+        ("R",),
     ),
     ActionSpec(
         "metric_next",

@@ -87,7 +87,7 @@ def caption(rendition: Rendition, tnc: Rendition, follow: Follow, channels: int 
     rate = "\u2013" if rendition.bpp is None else f"{estimate}{rendition.bpp:.3f} bpp"
     parts = [rendition.quality_text]
     if rendition.state is State.PREVIEW:
-        parts.append("preview (estimate)")
+        parts.append("preview (estimate of a part)" if rendition.partial else "preview (estimate)")
     elif rendition.id not in (TNC, STREAM):
         mismatch = mismatch_text(rendition, tnc, follow)
         parts.append("\u2248 " + mismatch if mismatch and tnc.state is State.PREVIEW else mismatch)

@@ -124,6 +124,8 @@ class Rendition:
         Codec settings that make the comparison what it is ("vvenc medium 4:2:0 10 bit").
     note : str
         Why there is nothing to show, or what is going on.
+    partial : bool
+        Whether a preview covers a window only; its PSNR is that of the window.
     """
 
     id: str
@@ -137,6 +139,7 @@ class Rendition:
     quality_text: str = ""
     settings_text: str = ""
     note: str = ""
+    partial: bool = False
 
     def with_note(self, note: str) -> Rendition:
         """Make the same rendition with another note."""

@@ -148,10 +148,9 @@ class TncService(QObject):
             self.preview_latency_ms = 1000 * (time.perf_counter() - self._moved_s)
             size = None if estimate is None else round(estimate)
             bpp = None if estimate is None else 8 * estimate / picture.pixels
-            quality, note = f"QP {tuning.qp:g}", "" if window is None else "part of the picture"
-            self._session.show(
-                Rendition(TNC, "TNC", State.PREVIEW, image, None, bpp, size, psnr_db, quality, note=note)
-            )
+            quality, partial = f"QP {tuning.qp:g}", window is not None
+            shown = Rendition(TNC, "TNC", State.PREVIEW, image, None, bpp, size, psnr_db, quality, partial=partial)
+            self._session.show(shown)
             self.previewed.emit()
             if not self._jobs.busy("tnc.settle"):  # an estimate must not come after the real thing
                 then()

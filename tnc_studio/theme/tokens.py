@@ -8,6 +8,7 @@ SPACE_XS, SPACE_S, SPACE_M, SPACE_L = 4, 8, 12, 16
 """Distances in logical pixels; nothing else is used between widgets."""
 RADIUS_PX = 4
 ICON_PX = 20
+SWATCH_PX = 12
 CANVAS = "#767676"
 """Neutral surround of the pictures, the same in both themes so that the eye stays adapted."""
 CANVAS_TEXT = "#f2f2f2"

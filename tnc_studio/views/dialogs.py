@@ -59,7 +59,7 @@ class KeyboardDialog(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keyboard")
-        self.resize(QSize(760, 560))
+        self.resize(QSize(900, 620))
         self.filter = QLineEdit()
         self.filter.setPlaceholderText("Filter commands")
         self.filter.setClearButtonEnabled(True)
@@ -103,7 +103,7 @@ class AboutDialog(QDialog):
     def __init__(self, anchors: Iterable[Anchor], models: Iterable[str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("About TNC Studio")
-        self.resize(QSize(560, 360))
+        self.resize(QSize(620, 340))
         title = QLabel("TNC Studio")
         title.setFont(scaled_font(title, 1.6, bold=True))
         head = QHBoxLayout()
@@ -119,6 +119,7 @@ class AboutDialog(QDialog):
         body = QLabel(self.text)
         body.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         body.setWordWrap(True)
+        body.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         body.setAccessibleName("Versions")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_L, SPACE_L, SPACE_L, SPACE_L)

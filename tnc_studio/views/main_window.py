@@ -27,8 +27,9 @@ from tnc_studio.views.rd_panel import RdPanel
 from tnc_studio.views.status import ActivityBar, PixelReadout
 from tnc_studio.views.tuning import TuningPanel
 
-DEFAULT_SIZE = QSize(1440, 900)
-TUNING_WIDTH_PX, RD_HEIGHT_PX = 280, 260
+DEFAULT_SIZE = QSize(1600, 1000)
+SCREEN_SHARE = 0.94
+TUNING_WIDTH_PX, RD_HEIGHT_SHARE = 280, 0.3
 
 
 class MainWindow(QMainWindow):
@@ -65,7 +66,7 @@ class MainWindow(QMainWindow):
         studio.documents.opened.connect(self._opened)
         self._refresh_title()
         self._refresh_actions()
-        self.resize(DEFAULT_SIZE)
+        self.resize(DEFAULT_SIZE.boundedTo(self.screen().availableSize() * SCREEN_SHARE))
         if not store.load_window(self):
             self._default_layout()
 
@@ -177,7 +178,7 @@ class MainWindow(QMainWindow):
 
     def _default_layout(self) -> None:
         self.resizeDocks([self.docks["tuning"]], [TUNING_WIDTH_PX], Qt.Orientation.Horizontal)
-        self.resizeDocks([self.docks["rd"]], [RD_HEIGHT_PX], Qt.Orientation.Vertical)
+        self.resizeDocks([self.docks["rd"]], [round(RD_HEIGHT_SHARE * self.height())], Qt.Orientation.Vertical)
 
     def ask_open(self) -> None:
         """Open what the user chooses."""

@@ -67,7 +67,7 @@ class Pane(QFrame):
         top.addStretch(1)
         self._figures = [QLabel() for _ in range(3)]
         figures = QHBoxLayout()
-        figures.setSpacing(SPACE_M)
+        figures.setSpacing(SPACE_S)
         for label, name in zip(self._figures, ("Bytes", "Bits per pixel", "PSNR over RGB"), strict=True):
             label.setFont(scaled_font(label, 1.0, bold=True))
             label.setAccessibleName(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -22,13 +22,13 @@ from tnc_studio.model.captions import signed
 from tnc_studio.model.curves import Metric
 from tnc_studio.model.session import Session
 from tnc_studio.theme.codec_colors import codec_color
-from tnc_studio.theme.tokens import SPACE_M, SPACE_S
+from tnc_studio.theme.tokens import SPACE_M, SPACE_S, SWATCH_PX
 from tnc_studio.views.rd_plot import RdPlot
-from tnc_studio.views.widgets import Swatch, muted_label
+from tnc_studio.views.widgets import muted_label, scaled_font, swatch_icon
 
 COLUMNS = ("", "PSNR-RGB", "PSNR-Y", "MS-SSIM", "BD-PSNR")
-PLOT_WIDTH_PX, TABLE_WIDTH_PX = 500, 480
-TABLE_MIN_PX = 400
+PLOT_WIDTH_PX, TABLE_WIDTH_PX = 480, 500
+TABLE_MIN_PX, TABLE_MAX_PX = 400, 560
 
 
 class RdPanel(QWidget):
@@ -83,6 +83,7 @@ class RdPanel(QWidget):
     def _make_table_side(self) -> QWidget:
         side = QWidget()
         side.setMinimumWidth(TABLE_MIN_PX)
+        side.setMaximumWidth(TABLE_MAX_PX)
         title = QLabel("BD-rate of TNC against")
         title.setObjectName("sectionTitle")
         table = self.table = QTableWidget(0, len(COLUMNS))
@@ -99,6 +100,9 @@ class RdPanel(QWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setHighlightSections(False)
+        header.setFont(scaled_font(header, 0.92))
+        table.setFont(scaled_font(table, 0.97))
+        table.setIconSize(QSize(SWATCH_PX, SWATCH_PX))
         self.note = muted_label()
         column = QVBoxLayout(side)
         column.setContentsMargins(SPACE_S, 0, 0, 0)
@@ -126,16 +130,9 @@ class RdPanel(QWidget):
         self.note.setText(bd_note(ranges))
 
     def _fill_row(self, index: int, codec: str, row: BdRow) -> None:
-        name = QWidget()
-        line = QHBoxLayout(name)
-        line.setContentsMargins(SPACE_S, 0, SPACE_S, 0)
-        swatch = Swatch()
-        swatch.set_color(codec_color(codec))
-        line.addWidget(swatch)
-        line.addWidget(QLabel(self._session.labels[codec]))
-        line.addStretch(1)
+        name = QTableWidgetItem(swatch_icon(codec_color(codec)), self._session.labels[codec])
         name.setToolTip(row.reference.name)
-        self.table.setCellWidget(index, 0, name)
+        self.table.setItem(index, 0, name)
         rates = [next(iter(row.rate[metric.key].values()), None) for metric in Metric]
         psnr = next(iter(row.psnr.values()), None)
         texts = [bd_text(result, " %", 1) for result in rates] + [bd_text(psnr, " dB", 2)]

@@ -87,7 +87,11 @@ class RdPlot(QWidget):
             if codec not in self._curves:
                 self._curves[codec] = self._make_curve(codec)
             self._curves[codec].setData([x for x, _, _ in points], [y for _, y, _ in points])
-        self.legend.setText("&nbsp;&nbsp;&nbsp;".join(self._legend_entry(codec) for codec in self._curves))
+        self.legend.setText(
+            "&nbsp;&nbsp;&nbsp;".join(
+                self._legend_entry(codec) for codec in self._session.labels if codec in self._curves
+            )
+        )
         self._refresh_rings()
 
     def _legend_entry(self, codec: str) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFont, QIcon, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from tnc_studio.theme.tokens import SPACE_M, SPACE_S
+from tnc_studio.theme.tokens import SPACE_M, SPACE_S, SWATCH_PX
 
 
 class ElidedLabel(QLabel):
@@ -36,30 +36,26 @@ class ElidedLabel(QLabel):
         painter.end()
 
 
-class Swatch(QWidget):
+class Swatch(QLabel):
     """A small square in a codec's colour."""
-
-    SIDE_PX = 12
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._color = QColor("#808080")
-        self.setFixedSize(self.SIDE_PX, self.SIDE_PX)
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
 
     def set_color(self, color: str) -> None:
         """Change the colour."""
-        self._color = QColor(color)
-        self.update()
+        self.setPixmap(swatch_icon(color).pixmap(QSize(SWATCH_PX, SWATCH_PX), self.devicePixelRatioF()))
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw a rounded square."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self._color)
-        painter.drawRoundedRect(self.rect(), 3, 3)
-        painter.end()
+
+def swatch_icon(color: str) -> QIcon:
+    """Rounded square of one colour."""
+    ratio = 4.0  # sharp on any display
+    pixmap = QPixmap(QSize(SWATCH_PX, SWATCH_PX) * ratio)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(color))
+    painter.drawRoundedRect(pixmap.rect(), 3 * ratio, 3 * ratio)
+    painter.end()
+    return QIcon(pixmap)
 
 
 class Section(QFrame):

@@ -116,7 +116,7 @@ def test_zoomed_in_only_the_visible_part_is_previewed(
     assert qp == 30.0
     assert window == (64, 64, 64, 64)
     assert studio.session.rendition(TNC).size_bytes, "the whole picture's size comes from its own curve"
-    assert "part of the picture" in studio.session.rendition(TNC).note
+    assert studio.session.rendition(TNC).partial
 
 
 def test_a_slow_preview_shows_the_place_of_the_cursor_first(
