@@ -204,8 +204,6 @@ class ImageEncoder:
         stream = self._write(qp, coded, offsets, analysis)
         if settings.target_bytes is not None and len(stream) > settings.target_bytes:
             stream = self._write(qp, coded, offsets, None)  # the picture comes first
-        if settings.target_bytes is not None and len(stream) > settings.target_bytes:
-            stream = self._write(qp, coded, offsets, None)
         encode_s = time.perf_counter() - start + self.analysis_s
         check(cancel)
         progress(0.7, "decoding what was written")
