@@ -30,6 +30,8 @@ from tnc_studio.views.main_window import MainWindow
 SIZE_PX = (1600, 1000)
 PANES = (ORIGINAL, TNC, "bpg", "vvc")
 POLL_MS = 100
+SLOW_RUNGS = 5
+"""Rungs of VVC's ladder: with what the search for the same bytes adds, enough for a BD-rate."""
 TIMEOUT_S = 1800.0
 """A 4096x4096 picture on a slow core needs most of it; the sample needs a few minutes."""
 
@@ -67,7 +69,7 @@ def run_headless(
     limit_torch_threads()
     qInstallMessageHandler(_quiet)
     make_application(theme)
-    studio = studio if studio is not None else Studio()
+    studio = studio if studio is not None else Studio(slow_rungs=SLOW_RUNGS)
     studio.session.message.connect(
         lambda message: errors.append(message.text) if message.severity is Severity.ERROR else None
     )

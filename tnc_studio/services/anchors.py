@@ -33,13 +33,21 @@ class AnchorService(QObject):
 
     The nearest known encode is shown at once; when the settings have rested for `IDLE_MS`, the anchors on screen
     search for a closer one.
+
+    Parameters
+    ----------
+    slow_rungs : int, optional
+        How many rungs of a slow anchor's ladder to run; all by default.
     """
 
-    def __init__(self, session: Session, jobs: JobService, anchors: Mapping[str, Anchor]) -> None:
+    def __init__(
+        self, session: Session, jobs: JobService, anchors: Mapping[str, Anchor], slow_rungs: int | None = None
+    ) -> None:
         super().__init__()
         self._session = session
         self._jobs = jobs
         self.anchors = dict(anchors)
+        self._slow_rungs = slow_rungs
         self._reasons: dict[str, str | None] = {}
         self._cache = RunCache()
         self._ladders: dict[str, Ladder] = {}
@@ -120,7 +128,10 @@ class AnchorService(QObject):
             else:
                 self._ladders[id_] = Ladder(anchor, source.picture, cache=self._cache)
         # One rung of each in turn, so that all curves grow together.
-        orders = {id_: rung_order(ladder.anchor.quality) for id_, ladder in self._ladders.items()}
+        orders = {
+            id_: rung_order(ladder.anchor.quality)[: self._slow_rungs if id_ in SLOW else None]
+            for id_, ladder in self._ladders.items()
+        }
         rungs = [(index, id_, quality) for id_, order in orders.items() for index, quality in enumerate(order)]
         for index, id_, quality in sorted(rungs, key=lambda rung: rung[0]):
             note = f"{self._session.labels[id_]} ladder {index + 1}/{len(orders[id_])}"

@@ -38,7 +38,6 @@ def focus_window(session: Session, window: Window | None, px_per_s: float) -> Wi
     x, y = view.cursor or (left + width // 2, top + height // 2)
     x0 = min(max(x - side / 2, left), max(left, left + width - side))
     y0 = min(max(y - side / 2, top), max(top, top + height - side))
-    x0, y0 = round(x0 / ALIGN_PX) * ALIGN_PX, round(y0 / ALIGN_PX) * ALIGN_PX
     return _aligned(session, int(y0), int(x0), int(y0 + side), int(x0 + side))
 
 

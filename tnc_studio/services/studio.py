@@ -30,16 +30,23 @@ class Studio:
         The TNC codec; the shipped one by default.
     anchors : mapping of str to Anchor, optional
         By id; all registered ones by default.
+    slow_rungs : int, optional
+        Limit of the slow anchors' ladders.
     """
 
-    def __init__(self, factory: EncoderFactory | None = None, anchors: Mapping[str, Anchor] | None = None) -> None:
+    def __init__(
+        self,
+        factory: EncoderFactory | None = None,
+        anchors: Mapping[str, Anchor] | None = None,
+        slow_rungs: int | None = None,
+    ) -> None:
         self.session = Session()
         self.jobs = JobService()
         self.factory: EncoderFactory = factory if factory is not None else TncFactory()
         self.documents = Documents(self.session, self.jobs, self.factory)
         self.tnc = TncService(self.session, self.jobs, self.factory)
         chosen = registered_anchors() if anchors is None else anchors
-        self.anchors = AnchorService(self.session, self.jobs, chosen)
+        self.anchors = AnchorService(self.session, self.jobs, chosen, slow_rungs)
         self.bd = BdService(self.session, self.jobs)
         self.session.source_changed.connect(self._start)
         self.session.panes_changed.connect(self.anchors.follow)

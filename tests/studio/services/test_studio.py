@@ -130,7 +130,7 @@ def test_a_slow_preview_shows_the_place_of_the_cursor_first(
     studio.tnc._px_per_s = 1e5
     studio.set_qp(30.0)
     qtbot.waitUntil(lambda: studio.settled, timeout=LONG_MS)
-    assert factory.previewed == [(30.0, (0, 448, 200, 252)), (30.0, None)]
+    assert factory.previewed == [(30.0, (0, 384, 200, 316)), (30.0, None)]
 
 
 def test_an_estimate_never_comes_after_the_real_thing(
