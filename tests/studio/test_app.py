@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import builtins
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,23 @@ def test_missing_x11_libraries_are_named_with_the_apt_line(
     error = capsys.readouterr().err
     assert "libxcb-cursor" in error
     assert "apt-get install libegl1 libgl1 libxkbcommon-x11-0 libxcb-cursor0" in error
+
+
+def test_a_library_that_qt_cannot_load_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = builtins.__import__
+
+    def broken(name: str, *args: object) -> object:
+        if name == "PySide6":
+            raise ImportError("libEGL.so.1: cannot open shared object file: No such file or directory")
+        return real(name, *args)
+
+    monkeypatch.setattr(builtins, "__import__", broken)
+    assert app.main(["--headless"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("tnc-studio: a system library is missing: libEGL.so.1\n")
+    assert "apt-get install libegl1" in error
 
 
 def test_bad_usage_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
