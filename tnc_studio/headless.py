@@ -28,7 +28,8 @@ from tnc_studio.services.studio import Studio
 from tnc_studio.views.main_window import MainWindow
 
 SIZE_PX = (1600, 1000)
-PANES = (ORIGINAL, TNC, "bpg", "vvc")
+PANES = (TNC, "bpg", "vvc", ORIGINAL)
+PANES_SHOWN = 3
 POLL_MS = 100
 SLOW_RUNGS = 5
 """Rungs of VVC's ladder: with what the search for the same bytes adds, enough for a BD-rate."""
@@ -94,9 +95,10 @@ def _run(
     window.resize(*SIZE_PX)
     studio.session.pane_ids = PANES
     studio.session.mend_panes()
-    studio.session.set_pane_count(len(PANES))
+    studio.session.set_pane_count(PANES_SHOWN)
     studio.session.panes_changed.emit()
     window.show()
+    window.default_layout()
     say(f"Coding {path.name} by TNC and, at the same bytes, by the anchors.")
     studio.open(path)
     _wait(studio, say)

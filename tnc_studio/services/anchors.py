@@ -150,10 +150,6 @@ class AnchorService(QObject):
         id_ = ladder.anchor.id
         if self._ladders.get(id_) is not ladder:
             return
-        source, known = self._session.source, {row.quality for row in self._session.curves.rows(id_)}
-        for new in ladder.runs:  # a search makes several
-            if source is not None and new.metrics["quality"] not in known:
-                self._session.add_row(row_of_run(new, ladder.anchor.settings_text, source.name))
         self._show_nearest(id_)
         self.ladder_changed.emit(id_)
 
@@ -192,7 +188,16 @@ class AnchorService(QObject):
         default = axis.snap((axis.usual[0] + axis.usual[1]) / 2)
         return axis.snap(self._session.tuning.fixed_quality.get(id_, default))
 
+    def _add_rows(self, ladder: Ladder) -> None:
+        """Plot what the ladder has and the curves lack; a search under way adds points of its own."""
+        id_, source = ladder.anchor.id, self._session.source
+        known = {row.quality for row in self._session.curves.rows(id_)}
+        for run in ladder.runs:
+            if source is not None and run.metrics["quality"] not in known:
+                self._session.add_row(row_of_run(run, ladder.anchor.settings_text, source.name))
+
     def _show_nearest(self, id_: str) -> None:
+        self._add_rows(self._ladders[id_])
         run, _ = self._target(id_)
         if run is None:
             return

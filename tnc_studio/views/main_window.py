@@ -68,7 +68,7 @@ class MainWindow(QMainWindow):
         self._refresh_actions()
         self.resize(DEFAULT_SIZE.boundedTo(self.screen().availableSize() * SCREEN_SHARE))
         if not store.load_window(self):
-            self._default_layout()
+            self.default_layout()
 
     def _handlers(self) -> dict[str, Callable[[], object]]:
         session, studio, view = self.session, self.studio, self.session.view
@@ -176,7 +176,8 @@ class MainWindow(QMainWindow):
             self.recent_menu.addSeparator()
             self.recent_menu.addAction("Clear the list").triggered.connect(lambda: self.store.clear_recent())
 
-    def _default_layout(self) -> None:
+    def default_layout(self) -> None:
+        """Give the docks their shares of the present window."""
         self.resizeDocks([self.docks["tuning"]], [TUNING_WIDTH_PX], Qt.Orientation.Horizontal)
         self.resizeDocks([self.docks["rd"]], [round(RD_HEIGHT_SHARE * self.height())], Qt.Orientation.Vertical)
 
