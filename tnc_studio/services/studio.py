@@ -71,6 +71,8 @@ class Studio:
     def cancel(self) -> None:
         """Stop all work; what is shown stays."""
         if self.jobs.busy():
+            self.tnc.stop()
+            self.anchors.stop()
             self.jobs.cancel()
             self.session.tell("Cancelled. F5 encodes again")
 
@@ -113,7 +115,7 @@ class Studio:
     @property
     def idle(self) -> bool:
         """Whether all work, ladders and curves included, is done."""
-        return self.tnc.resting and self.anchors.resting and not self.jobs.busy()
+        return self.tnc.idle and self.anchors.resting and not self.jobs.busy()
 
     def close(self) -> None:
         """End the threads and kill external programs; nothing is due any more."""

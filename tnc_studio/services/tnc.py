@@ -14,7 +14,7 @@ from codec.errors import Cancelled
 from codec.jobs import CancelToken, Progress
 from codec.metrics.psnr import psnr_rgb_db
 from codec.picture import Picture
-from codec.rd.rows import RdRow, row_of_run
+from codec.rd.rows import row_of_run
 from codec.run import Run
 from codec.tnc.settings import EncodeSettings
 from tnc_studio.model.observer import Event
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from codec.tnc.api import EncodeResult
 
 DEBOUNCE_MS = 150
+CURVE_PAUSE_MS = 2000
+"""How long the curve waits after the slider moved."""
 CURVE_QPS = (34.0, 22.0, 46.0, 28.0, 40.0, 16.0, 31.0, 37.0)
 """Coarse to fine: any prefix of four or more spans a useful range."""
 ENCODERS_KEPT = 2
@@ -56,6 +58,10 @@ class TncService(QObject):
         self._debounce.setSingleShot(True)
         self._debounce.setInterval(DEBOUNCE_MS)
         self._debounce.timeout.connect(self.settle)
+        self._curve_pause = QTimer(self)
+        self._curve_pause.setSingleShot(True)
+        self._curve_pause.setInterval(CURVE_PAUSE_MS)
+        self._curve_pause.timeout.connect(self._resume_curve)
 
     def start(self) -> None:
         """Encode a newly opened picture."""
@@ -70,9 +76,11 @@ class TncService(QObject):
         self._session.tune(qp=qp, target_bpp=None)
         if self._can_encode():
             self._moved_s = time.perf_counter()
-            self._jobs.cancel("tnc.settle*", "tnc.preview.rest")
+            # A large picture's encode notices late that it was cancelled: keep the lane free while the slider moves.
+            self._jobs.cancel("tnc.settle*", "tnc.preview.rest", "tnc.curve*")
             self._preview()
             self._debounce.start()
+            self._curve_pause.start()
 
     def set_target_bpp(self, target_bpp: float) -> None:
         """Aim at a rate on real streams."""
@@ -93,9 +101,15 @@ class TncService(QObject):
         """Whether no settle is due."""
         return not self._debounce.isActive()
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing at all is due."""
+        return self.resting and not self._curve_pause.isActive()
+
     def stop(self) -> None:
-        """Forget the settle that is due."""
+        """Forget what is due."""
         self._debounce.stop()
+        self._curve_pause.stop()
 
     def _can_encode(self) -> bool:
         source = self._session.source
@@ -199,24 +213,38 @@ class TncService(QObject):
         )  # fmt: skip
 
     def fill_curve(self) -> None:
-        """Encode the picture at the QPs of the curve, in the background."""
+        """Encode the picture at the next missing QP of the curve, in the background, and so on."""
         if not self._can_encode():
             return
         known = {row.quality for row in self._session.curves.rows(TNC)}
-        for index, qp in enumerate(CURVE_QPS):
-            if qp not in known:
-                self._curve_point(qp, f"TNC curve {index + 1}/{len(CURVE_QPS)}")
+        missing = [qp for qp in CURVE_QPS if qp not in known]
+        if missing:
+            self._curve_point(missing[0], f"TNC curve {len(CURVE_QPS) - len(missing) + 1}/{len(CURVE_QPS)}")
+
+    def _resume_curve(self) -> None:
+        if self.resting and not self._jobs.busy("tnc.settle"):
+            self.fill_curve()
+        else:
+            self._curve_pause.start()
 
     def _curve_point(self, qp: float, note: str) -> None:
         picture, model, name = self._source().picture, self._session.tuning.model, self._source().name
 
-        def work(progress: Progress, cancel: CancelToken) -> RdRow:
+        def work(progress: Progress, cancel: CancelToken) -> EncodeResult:
             encoder = self._encoder(picture, model, progress, cancel)
-            result = encoder.encode(EncodeSettings(qp=qp, model=model), progress=progress, cancel=cancel)
-            cancel.check()
-            return row_of_run(self._factory.run(result, picture, model), settings_text(model), name)
+            return encoder.encode(EncodeSettings(qp=qp, model=model), progress=progress, cancel=cancel)
 
-        self._submit(f"tnc.curve.{qp:g}", work, self._session.add_row, note, Priority.BACKGROUND, preemptible=True)
+        def measure(result: EncodeResult) -> None:
+            self._jobs.submit(
+                FILES, "tnc.curve.measure", lambda progress, cancel: self._factory.run(result, picture, model),
+                done=done, failed=lambda error: report(self._session, error, note), priority=Priority.BACKGROUND,
+            )  # fmt: skip
+
+        def done(run: Run) -> None:
+            self._session.add_row(row_of_run(run, settings_text(model), name))
+            self.fill_curve()
+
+        self._submit("tnc.curve", work, measure, note, Priority.BACKGROUND, preemptible=True)
 
     def _submit(
         self, channel: str, work: Any, done: Any, note: str, priority: Priority, preemptible: bool = False
