@@ -96,7 +96,6 @@ class _Coded:
 
     source: FromAnalysis
     payloads: list[bytes]
-    y_hat: torch.Tensor
     qp16_map: torch.Tensor
 
 
@@ -154,8 +153,8 @@ class ImageEncoder:
         qp16_map = self.layout.spread_qp_map(base, offsets)
         source = FromAnalysis(self.model, self.layout, self.y, effort)
         with networks():
-            y_hat = walk(self.model, self.layout, base, qp16_map, self.layout.outside(), source, cancel)
-        return _Coded(source, source.payloads(), y_hat, qp16_map)
+            walk(self.model, self.layout, base, qp16_map, self.layout.outside(), source, cancel)
+        return _Coded(source, source.payloads(), qp16_map)
 
     def _write(self, qp: float, coded: _Coded, offsets: np.ndarray | None, analysis: dict[str, object] | None) -> bytes:
         sections = []

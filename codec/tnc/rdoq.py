@@ -20,7 +20,7 @@ MAX_MAGNITUDE = 300
 
 CAUTION = 2.5
 """Factor on the distortion: a changed symbol also misleads the prediction of its neighbours, which is not counted.
-Chosen on six Kodak-sized pictures among 1, 1.5, 2.5: J changed by +1.2 %, -0.2 % and -0.8 %."""
+Chosen on six held-out training crops at QP 22, 32, 42: factors 1, 1.5, 2.5, 4 change J by -2.0, -2.8, -2.9, -2.5 %."""
 
 
 @cache
