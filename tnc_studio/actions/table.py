@@ -2,53 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tnc_studio.actions.compare import COMPARE_ACTIONS
+from tnc_studio.actions.spec import ActionSpec
 
 MENUS = ("File", "Encode", "View", "Compare", "Help")
-
-
-@dataclass(frozen=True)
-class ActionSpec:
-    """One command.
-
-    Attributes
-    ----------
-    id : str
-        Stable snake_case name; the window has one handler per id.
-    text : str
-        Menu text.
-    menu : str
-        Which menu it stands in.
-    tip : str
-        Tooltip and status text: what it does, in one sentence.
-    keys : tuple of str
-        Shortcuts in Qt's portable notation; the first is shown.
-    icon : str
-        Icon name, or empty.
-    toolbar : int
-        Place in the toolbar, 0 for none; a line stands between tens.
-    group : str
-        Actions of one group are exclusive choices with a check mark.
-    checkable : bool
-        Whether it is a switch.
-    needs : str
-        "" always enabled; "source" with a document; "original" with a picture to encode; "tnc" with a TNC stream.
-    separator : bool
-        Whether a line precedes it.
-    """
-
-    id: str
-    text: str
-    menu: str
-    tip: str
-    keys: tuple[str, ...] = ()
-    icon: str = ""
-    toolbar: int = 0
-    group: str = ""
-    checkable: bool = False
-    needs: str = ""
-    separator: bool = False
-
 
 ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("open", "Open\u2026", "File", "Open a picture or a .tnc stream", ("Ctrl+O",), "open", 11),
@@ -249,34 +206,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         checkable=True,
         separator=True,
     ),
-    ActionSpec("panes_2", "Two panes", "Compare", "Two renditions side by side", ("Ctrl+2",), "panes-2", 31, "panes"),
-    ActionSpec(
-        "panes_3", "Three panes", "Compare", "Three renditions side by side", ("Ctrl+3",), "panes-3", 32, "panes"
-    ),
-    ActionSpec("panes_4", "Four panes", "Compare", "Four renditions side by side", ("Ctrl+4",), "panes-4", 33, "panes"),
-    ActionSpec(
-        "pane_next",
-        "Next pane",
-        "Compare",
-        "Make the next pane the current one",
-        ("N",),
-        separator=True,
-    ),
-    ActionSpec(
-        "rendition_next",
-        "Next rendition in pane",
-        "Compare",
-        "Show the next rendition in the current pane",
-        ("R",),
-    ),
-    ActionSpec(
-        "metric_next",
-        "Next metric in the plot",
-        "Compare",
-        "Step through PSNR-RGB, PSNR-Y and MS-SSIM",
-        ("M",),
-        separator=True,
-    ),
+    *COMPARE_ACTIONS,
     ActionSpec("keyboard", "Keyboard\u2026", "Help", "List every command with its keys", ("F1",), "keyboard", 52),
     ActionSpec("about", "About TNC Studio\u2026", "Help", "Versions of the program and of the codecs", (), "info"),
 )
