@@ -8,40 +8,26 @@ from __future__ import annotations
 
 import functools
 
-import constriction
 import numpy as np
 
+from codec.entropy.range_coder import (
+    MAX_SYMBOL,
+    categorical,
+    check_magnitude,
+    decode_escapes,
+    encode_escapes,
+    escape_bits,
+    finish,
+    range_decoder,
+    range_encoder,
+)
 from codec.entropy.tables import N_SCALES, N_TABLES, TOTAL, tables
 from codec.errors import BitstreamError, InputError
-
-MAX_SYMBOL = (1 << 15) - 1
-"""Largest magnitude that can be coded."""
-_MAX_PREFIX = 15
-# Fair bits "1 1 .. 1 0" as one symbol: P(n ones) = 2^-(n+1); the longest run needs no closing zero.
-_PREFIX_COUNTS = np.array([1 << (15 - n) for n in range(_MAX_PREFIX)] + [2])
-
-_queue = constriction.stream.queue
-_model = constriction.stream.model
-
-
-def _categorical(counts: np.ndarray) -> object:
-    # Counts over 2^16 are exact in float64, and so is all that constriction computes from them.
-    return _model.Categorical(counts.astype(np.float64) / TOTAL, perfect=False)
 
 
 @functools.lru_cache(maxsize=N_TABLES)
 def _table_model(table: int) -> object:
-    return _categorical(tables().full_counts(table))
-
-
-@functools.cache
-def _prefix_model() -> object:
-    return _categorical(_PREFIX_COUNTS)
-
-
-@functools.cache
-def _fair_bits() -> object:
-    return _model.Uniform()
+    return categorical(tables().full_counts(table))
 
 
 def _checked_tables(table: np.ndarray) -> np.ndarray:
@@ -68,7 +54,7 @@ class SymbolEncoder:
     """Collect symbols, then give the bytes. What is encoded in several calls must be decoded in the same calls."""
 
     def __init__(self) -> None:
-        self._coder = _queue.RangeEncoder()
+        self._coder = range_encoder()
 
     def encode(self, symbols: np.ndarray, table: np.ndarray) -> None:
         """Append symbols.
@@ -103,34 +89,13 @@ class SymbolEncoder:
             self._coder.encode(entry[start:end], _table_model(t))
         if escaped.size:
             escaped = escaped[np.argsort(order[escaped], kind="stable")]
-            self._encode_escapes(values[escaped], reach[escaped], tables().escape_order[grouped[escaped]])
-
-    def _encode_escapes(self, values: np.ndarray, reach: np.ndarray, escape_order: np.ndarray) -> None:
-        escape_order = escape_order.astype(np.int32)
-        number = np.abs(values) - reach - 1 + (np.int32(1) << escape_order)
-        suffix_bits = _bit_length(number) - 1
-        self._coder.encode(suffix_bits - escape_order, _prefix_model())
-        suffix = 2 * (number - (np.int32(1) << suffix_bits)) + (values < 0)
-        self._coder.encode(suffix.astype(np.int32), _fair_bits(), np.int32(2) << suffix_bits)
+            beyond = values[escaped]
+            order_of = tables().escape_order[grouped[escaped]].astype(np.int32)
+            encode_escapes(self._coder, np.abs(beyond) - reach[escaped] - 1, beyond < 0, order_of)
 
     def finish(self) -> bytes:
         """Bytes of everything encoded so far: the shortest that decode to it."""
-        if self._coder.is_empty():
-            return b""
-        words = self._coder.get_compressed()
-        position, (lower, span) = self._coder.pos()
-        # Any number in lower .. lower + span - 1, written behind the words before `position`, identifies the symbols.
-        # constriction marks it with a whole word so that foreign data may follow. Our decoder reads zeros after the
-        # end, so we take the number in the interval with most zero bytes at its end, and leave those out.
-        point = int.from_bytes(words[: position + 1].astype(">u4").tobytes(), "big") << 32
-        low = point - ((point - lower) & 0xFFFF_FFFF_FFFF_FFFF)
-        high = low + span - 1
-        bits = 0
-        while (high >> bits + 8) << bits + 8 >= low:
-            bits += 8
-            if high >> bits == 0:
-                return b""
-        return ((high >> bits) << bits).to_bytes(4 * (position + 2), "big").rstrip(b"\0")
+        return finish(self._coder)
 
 
 class SymbolDecoder:
@@ -140,8 +105,7 @@ class SymbolDecoder:
     """
 
     def __init__(self, data: bytes) -> None:
-        words = np.frombuffer(bytes(data) + bytes(-len(data) % 4), ">u4").astype(np.uint32)
-        self._coder = _queue.RangeDecoder(words)
+        self._coder = range_decoder(data)
 
     def decode(self, table: np.ndarray) -> np.ndarray:
         """Decode as many symbols (int32) as there are table indices.
@@ -165,26 +129,15 @@ class SymbolDecoder:
             escaped = np.flatnonzero(values > reach)
             if escaped.size:
                 escaped = escaped[np.argsort(order[escaped], kind="stable")]
-                values[escaped] = self._decode_escapes(reach[escaped], tables().escape_order[grouped[escaped]])
+                order_of = tables().escape_order[grouped[escaped]].astype(np.int32)
+                excess, negative = decode_escapes(self._coder, order_of)
+                magnitude = excess + reach[escaped] + 1
+                check_magnitude(magnitude)
+                values[escaped] = np.where(negative, -magnitude, magnitude)
         except AssertionError as error:
             raise BitstreamError("the coded symbols are damaged", section="symbols") from error
         symbols[order] = values
         return symbols
-
-    def _decode_escapes(self, reach: np.ndarray, escape_order: np.ndarray) -> np.ndarray:
-        escape_order = escape_order.astype(np.int32)
-        suffix_bits = self._coder.decode(_prefix_model(), reach.size) + escape_order
-        suffix = self._coder.decode(_fair_bits(), np.int32(2) << suffix_bits)
-        number = (np.int32(1) << suffix_bits) + (suffix >> 1)
-        magnitude = number - (np.int32(1) << escape_order) + reach + 1
-        if magnitude.max() > MAX_SYMBOL:
-            raise BitstreamError(f"a symbol is beyond +-{MAX_SYMBOL}", section="symbols")
-        return np.where(suffix & 1, -magnitude, magnitude)
-
-
-def _bit_length(number: np.ndarray) -> np.ndarray:
-    """Bits of positive int32 (exact: float64 holds them)."""
-    return np.frexp(number.astype(np.float64))[1].astype(np.int32)
 
 
 @functools.cache
@@ -208,8 +161,5 @@ def symbol_bits(symbols: np.ndarray, table: np.ndarray) -> np.ndarray:
     escaped = coded & (magnitude > reach)
     if escaped.any():
         order = content.escape_order[table[escaped]].astype(np.int32)
-        number = magnitude[escaped] - reach[escaped] - 1 + (np.int32(1) << order)
-        suffix_bits = _bit_length(number) - 1
-        prefix = suffix_bits - order
-        bits[escaped] += np.minimum(prefix + 1, _MAX_PREFIX) + suffix_bits + 1
+        bits[escaped] += escape_bits(magnitude[escaped] - reach[escaped] - 1, order)
     return bits

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save
 
-from codec.entropy.tables import MAX_ESCAPE_ORDER, MAX_RADIUS, N_SCALES, N_TABLES, RESOURCE, SCALES, SHAPES, TOTAL
+from codec.entropy.range_coder import TOTAL
+from codec.entropy.tables import MAX_ESCAPE_ORDER, MAX_RADIUS, N_SCALES, N_TABLES, RESOURCE, SCALES, SHAPES
 from codec.files import write_bytes
 
 REACH = 6.0
@@ -46,17 +47,23 @@ def radius(std: float, tail: np.ndarray) -> int:
     return min(max(math.ceil(REACH * std), heavy, 1), MAX_RADIUS)
 
 
-def integer_counts(half: np.ndarray) -> np.ndarray:
-    """Counts >= 1 that sum to 2^16 and lose least against `half` = probabilities of 0..R and of the escape.
-
-    Every magnitude in between stands for two symbols, so its count weighs twice in the sum. The counts start at a
-    scaled rounding and the rest is handed out one by one where it changes the expected code length most favourably.
-    """
-    weight = np.full(half.size, 2)
+def mirrored_weight(size: int) -> np.ndarray:
+    """Weights of the symbols 0..R, of which all but 0 stand for both signs, and of the escape."""
+    weight = np.full(size, 2)
     weight[[0, -1]] = 1
+    return weight
+
+
+def integer_counts(probability: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Counts >= 1 that sum to 2^16 and lose least against these probabilities.
+
+    An entry that stands for several symbols of that probability each has their number as its weight in the sum. The
+    counts start at a scaled rounding and the rest is handed out one by one where it changes the expected code length
+    most favourably.
+    """
 
     def rounded(scale: float) -> np.ndarray:
-        return np.maximum(np.rint(half * scale), 1).astype(np.int64)
+        return np.maximum(np.rint(probability * scale), 1).astype(np.int64)
 
     low, high = 0.0, 2.0 * TOTAL
     for _ in range(60):
@@ -64,7 +71,7 @@ def integer_counts(half: np.ndarray) -> np.ndarray:
         low, high = (middle, high) if (rounded(middle) * weight).sum() <= TOTAL else (low, middle)
     counts = rounded(low)
     while left := TOTAL - int((counts * weight).sum()):
-        gain = np.where(weight <= left, half * np.log1p(1 / counts), -1.0)
+        gain = np.where(weight <= left, probability * np.log1p(1 / counts), -1.0)
         counts[int(np.argmax(gain))] += 1
     return counts
 
@@ -81,7 +88,7 @@ def generate() -> dict[str, np.ndarray]:
         std = float(SCALES[scale_index])
         mass, tail = masses(std, float(SHAPES[table // N_SCALES]))
         reach = radius(std, tail)
-        counts = integer_counts(np.append(mass[: reach + 1], tail[reach]))
+        counts = integer_counts(np.append(mass[: reach + 1], tail[reach]), mirrored_weight(reach + 2))
         order[table] = min(max(math.floor(math.log2(std)) - 1, 0), MAX_ESCAPE_ORDER)
         sizes[table] = counts.size
         parts.append(counts.astype(np.uint16))

@@ -15,6 +15,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from codec.entropy.range_coder import TOTAL
 from codec.errors import ModelError
 from codec.resources import resource
 
@@ -33,8 +34,6 @@ SHAPES = np.arange(3, 19) / 6.0
 (0.0011 below 1.0, where a geometric grid would cost 0.0003 but miss those three)."""
 SHAPE_1_5 = 6
 """Shape index of beta 1.5."""
-TOTAL = 1 << 16
-"""Sum of the counts of every table."""
 MAX_RADIUS = 255
 """Largest magnitude that a table codes without an escape."""
 MAX_ESCAPE_ORDER = 7

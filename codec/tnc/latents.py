@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from codec.entropy import SymbolDecoder, SymbolEncoder, symbol_bits
-from codec.entropy.coder import MAX_SYMBOL
+from codec.entropy.range_coder import MAX_SYMBOL
 from codec.jobs import CancelToken, check
 from codec.quality import QP_STEPS
 from codec.tnc.hyper import round_index

@@ -10,10 +10,11 @@ from hypothesis.extra.numpy import arrays
 from safetensors.numpy import load_file
 
 from codec.entropy import SCALES, SymbolDecoder, SymbolEncoder, symbol_bits, table_index
-from codec.entropy.coder import MAX_SYMBOL
+from codec.entropy.range_coder import MAX_SYMBOL
 from codec.entropy.tables import N_SCALES, N_TABLES, RESOURCE, tables
 from codec.errors import BitstreamError, InputError
 from codec.resources import resource
+from tests.codec.entropy.reference import ReferenceRangeDecoder, cumulative
 
 
 def encode(*calls: tuple[np.ndarray, np.ndarray]) -> bytes:
@@ -33,47 +34,14 @@ def sample(
     return symbols, table_index(scale, rng.integers(0, 16, size))
 
 
-# Range decoding as FORMAT.md describes it, from the tables file and integers alone.
+# Decoding as FORMAT.md describes it, from the tables file and integers alone.
 
 
-class ReferenceDecoder:
+class ReferenceDecoder(ReferenceRangeDecoder):
     def __init__(self, data: bytes) -> None:
-        self.data, self.position = data, 8
-        self.lower, self.range = 0, 2**64 - 1
-        self.point = int.from_bytes(data[:8].ljust(8, b"\0"), "big")
+        super().__init__(data)
         stored = load_file(resource(RESOURCE))
         self.counts, self.offsets, self.order = stored["counts"], stored["offsets"], stored["escape_order"]
-
-    def symbol(self, cumulative: list[int]) -> int:
-        step = self.range >> 24
-        quantile = ((self.point - self.lower) % 2**64) // step
-        assert quantile < 2**24
-        index = max(i for i in range(len(cumulative) - 1) if cumulative[i] <= quantile)
-        self.lower = (self.lower + step * cumulative[index]) % 2**64
-        self.range = step * (cumulative[index + 1] - cumulative[index])
-        if self.range < 2**32:
-            self.range <<= 32
-            self.lower = (self.lower << 32) % 2**64
-            word = int.from_bytes(self.data[self.position : self.position + 4].ljust(4, b"\0"), "big")
-            self.point = (self.point << 32) % 2**64 + word
-            self.position += 4
-        return index
-
-    @staticmethod
-    def cumulative(counts: list[int]) -> list[int]:
-        n, total, result = len(counts), 0, []
-        for i, count in enumerate(counts):
-            result.append(total * (2**24 - n) // 2**16 + i)
-            total += count
-        return [*result, 2**24]
-
-    def uniform(self, bits: int) -> int:
-        value = self.symbol([i << (24 - bits) for i in range(2**bits + 1)]) if bits <= 12 else None
-        if value is None:
-            step = self.range >> 24
-            value = ((self.point - self.lower) % 2**64) // step >> (24 - bits)
-            self.symbol([0, value << (24 - bits), (value + 1) << (24 - bits), 2**24])
-        return value
 
     def decode(self, table: list[int]) -> list[int]:
         out = [0] * len(table)
@@ -81,19 +49,15 @@ class ReferenceDecoder:
         for t in sorted({t for t in table if t % 64}):
             half = [int(c) for c in self.counts[self.offsets[t] : self.offsets[t + 1]]]
             radius = len(half) - 2
-            model = self.cumulative(half[radius:0:-1] + half)
+            model = cumulative(half[radius:0:-1] + half)
             for i in (i for i, other in enumerate(table) if other == t):
-                out[i] = self.symbol(model) - radius
+                out[i] = self.entry(model) - radius
                 if out[i] > radius:
                     escaped.append((i, radius, int(self.order[t])))
         escaped.sort()
-        model = self.cumulative([2 ** (15 - n) for n in range(15)] + [2])
-        prefixes = [self.symbol(model) for _ in escaped]
-        for (i, radius, order), prefix in zip(escaped, prefixes, strict=True):
-            bits = order + prefix
-            low = self.uniform(bits + 1)
-            magnitude = 2**bits + (low >> 1) - 2**order + radius + 1
-            out[i] = -magnitude if low & 1 else magnitude
+        values = self.escapes([radius for _, radius, _ in escaped], [order for *_, order in escaped])
+        for (i, *_), value in zip(escaped, values, strict=True):
+            out[i] = value
         return out
 
 

@@ -8,7 +8,7 @@ from safetensors.numpy import load_file, save_file
 from scipy.special import gammaincc, gammaln
 
 import codec.stream
-from codec.entropy.generate import generate, integer_counts
+from codec.entropy.generate import generate, integer_counts, mirrored_weight
 from codec.entropy.tables import (
     N_SCALES,
     N_TABLES,
@@ -77,7 +77,7 @@ def test_counts_lose_almost_nothing_against_the_true_distribution(scale_index, s
 
 def test_integer_counts_hand_out_exactly_all_counts():
     half = np.array([0.5, 0.2, 0.04, 0.01, 1e-9])
-    counts = integer_counts(half)
+    counts = integer_counts(half, mirrored_weight(half.size))
     assert counts[0] + 2 * counts[1:-1].sum() + counts[-1] == 1 << 16
     assert counts[-1] == 1
 
