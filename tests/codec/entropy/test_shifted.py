@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+import codec.stream
 from codec.entropy.generate_shifted import generate
 from codec.entropy.shifted import (
     ESCAPE,
@@ -31,6 +32,7 @@ def test_the_scales_are_geometric():
 
 def test_the_shipped_content_is_frozen():
     assert shifted_tables_id() == SHIPPED_ID
+    assert SHIPPED_ID in (Path(codec.stream.__file__).parent / "FORMAT.md").read_text(encoding="utf-8")
 
 
 def test_the_generator_makes_what_ships():
