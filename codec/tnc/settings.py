@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from codec.aq.settings import EVEN, AqScales, checked_strength
 from codec.errors import SettingsError
 from codec.quality import QP_MAX, QP_MIN, qp_of_lmbda, snap_qp
 from codec.stream.qp_map import OFFSET_MAX, OFFSET_MIN
@@ -31,6 +32,10 @@ class EncodeSettings:
         `(ceil(H/16), ceil(W/16))` signed QP offsets, -32..31, one per 16x16 px; kept as a read-only int8 copy.
     qp_map_bytes : bytes
         The map once more, so that settings with different maps differ; made here.
+    aq : float
+        Strength of adaptive QP, 0 (off) to 3; its offsets are added to `qp_map`, and the sum is clamped.
+    aq_scales : AqScales
+        Factors of its terms.
     effort : int
         0: one forward pass; 1: rate-distortion optimised rounding.
     model : str
@@ -45,6 +50,8 @@ class EncodeSettings:
     target_psnr_db: float | None = None
     target_bytes: int | None = None
     qp_map: np.ndarray | None = field(default=None, compare=False)
+    aq: float = 0.0
+    aq_scales: AqScales = EVEN
     effort: int = 0
     model: str = "default"
     analysis: bool = True
@@ -61,6 +68,7 @@ class EncodeSettings:
         for name, value in (("bpp", self.target_bpp), ("PSNR", self.target_psnr_db), ("size", self.target_bytes)):
             if value is not None and not (value > 0 and math.isfinite(value)):
                 raise SettingsError(f"the target {name} must be positive and finite, got {value}")
+        checked_strength(self.aq)
         if self.qp_map is not None:
             offsets = checked_offsets(self.qp_map)
             object.__setattr__(self, "qp_map", offsets)
