@@ -26,7 +26,8 @@ def run(args: argparse.Namespace) -> None:
         common.print_json(info.to_json())
         return
     bpp = 8 * info.rd_bytes / (info.width_px * info.height_px)
-    model = "not installed" if info.model is None else f"{info.model}, decoder {info.kmac_per_px:.1f} kMAC per pixel"
+    work = "" if info.kmac_per_px is None else f", decoder {info.kmac_per_px:.1f} kMAC per pixel"
+    model = ("none needed" if info.mode == "inr" else info.model or "not installed") + work
     print(f"{args.input}: {info.kind} version {info.version}, {info.width_px}x{info.height_px} {info.color}")
     print(f"  bytes       {info.stream_bytes:,}")
     print(f"  rate        {bpp:.4f} bpp ({info.rd_bytes:,} bytes without ancillary sections)")
@@ -34,7 +35,21 @@ def run(args: argparse.Namespace) -> None:
     print(f"  model       {model}")
     print(f"  entropy     {info.entropy_id}")
     print(f"  synthesis   {info.synthesis_id}")
+    if info.branches is not None:
+        print(f"  branches    {info.mode}: {info.branches.inr_count} of {len(info.branches.inr)} blocks over-fitted")
+        print(f"  base        {info.branches.base_id.hex()}")
+        print(f"  guard       {info.branches.guard} latents, seam filter {info.branches.seam_strength}")
+    if info.branches is not None or (info.analysis or {}).get("blocks"):
+        print("  block  branch        bits       J VAE       J INR")
+        for block in info.blocks:
+            place = f"{block['row']},{block['col']}"
+            values = "".join(_cell(block[key]) for key in ("bits", "j_vae", "j_inr"))
+            print(f"    {place:<5}{block['branch']:<6}{values}")
     print("  sections        offset       bytes")
     for section in info.sections:
         note = "  ancillary" if section.ancillary else ""
         print(f"    {section.name:<12}{section.offset:>8,}{section.bytes:>12,}{note}")
+
+
+def _cell(value: object) -> str:
+    return f"{value:>12,.5g}" if isinstance(value, int | float) else f"{'-':>12}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from codec.stream.accounting import SectionInfo, bits_by_kind, rd_bytes
 from codec.stream.analysis import decode_analysis, encode_analysis
+from codec.stream.blocks import Block, Split, split
+from codec.stream.branches import Branches, decode_branches, encode_branches
 from codec.stream.header import MAGIC, StreamHeader, is_stream
 from codec.stream.limits import DecodeLimits
 from codec.stream.qp_map import decode_qp_map, encode_qp_map
@@ -13,19 +15,25 @@ from codec.stream.writer import write_stream
 
 __all__ = [
     "MAGIC",
+    "Block",
+    "Branches",
     "DecodeLimits",
     "ParsedStream",
     "Section",
     "SectionInfo",
     "SectionType",
+    "Split",
     "StreamHeader",
     "bits_by_kind",
     "decode_analysis",
+    "decode_branches",
     "decode_qp_map",
     "encode_analysis",
+    "encode_branches",
     "encode_qp_map",
     "is_stream",
     "rd_bytes",
     "read_stream",
+    "split",
     "write_stream",
 ]

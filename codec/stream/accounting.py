@@ -13,7 +13,7 @@ class SectionInfo:
     Attributes
     ----------
     name : str
-        "header", "qp_map", "slice 0", "analysis", ...
+        "header", "qp_map", "branches", "slice 0", "inr_block 0", "analysis", ...
     bytes : int
         Size with framing.
     ancillary : bool
@@ -34,9 +34,10 @@ def rd_bytes(infos: Iterable[SectionInfo]) -> int:
 
 
 def bits_by_kind(infos: Iterable[SectionInfo]) -> dict[str, int]:
-    """Bits per kind of part, in stream order; all slices together are "slices"."""
+    """Bits per kind of part, in stream order; all slices together are "slices", over-fitted blocks "inr_blocks"."""
     bits: dict[str, int] = {}
     for info in infos:
-        kind = "slices" if info.name.startswith("slice ") else info.name
+        kind, numbered, _ = info.name.partition(" ")
+        kind = f"{kind}s" if numbered and kind in ("slice", "inr_block") else info.name
         bits[kind] = bits.get(kind, 0) + 8 * info.bytes
     return bits

@@ -18,12 +18,13 @@ from codec.errors import (
     UnsupportedVersion,
 )
 from codec.quality import QP_MAX, QP_STEPS
+from codec.stream.blocks import UNIT_PX, Split, split
 from codec.stream.limits import DecodeLimits
 
 MAGIC = b"\x8bTNC"
-VERSION = 1
-UNIT_PX = 64
-"""Pictures are padded to multiples of this; slices are whole rows of such units."""
+VERSION = 2
+"""What is written; `READABLE` is what can be read. Version 1 has no over-fitted blocks (FORMAT.md, "Versions")."""
+READABLE = (1, 2)
 BLOCK_PX = 16
 """Side of the blocks of a QP map."""
 DEFAULT_SLICE_UNITS = 3
@@ -54,6 +55,8 @@ class StreamHeader:
     slice_units : int
         Height of a slice in units of 64 px, 1..255.
     kind : "still"
+    version : int
+        Version of the format, 2 unless an older stream was read.
     """
 
     width_px: int
@@ -65,6 +68,7 @@ class StreamHeader:
     bit_depth: int = 8
     slice_units: int = DEFAULT_SLICE_UNITS
     kind: Literal["still"] = "still"
+    version: int = VERSION
 
     @property
     def padded_size_px(self) -> tuple[int, int]:
@@ -80,6 +84,11 @@ class StreamHeader:
     def slice_count(self) -> int:
         """How many slices the padded picture has."""
         return -(-self.height_px // self.slice_height_px)
+
+    @property
+    def split(self) -> Split:
+        """Blocks that choose a branch each."""
+        return split(self.height_px, self.width_px)
 
     @property
     def qp_map_shape(self) -> tuple[int, int]:
@@ -103,6 +112,7 @@ def pack_header(header: StreamHeader, body_bytes: int) -> bytes:
     steps = header.qp * QP_STEPS
     valid = (
         header.kind == "still"
+        and header.version in READABLE
         and 0 < header.width_px < 1 << 16
         and 0 < header.height_px < 1 << 16
         and header.color in _COLORS
@@ -127,7 +137,7 @@ def pack_header(header: StreamHeader, body_bytes: int) -> bytes:
         header.synthesis_id,
         body_bytes,
     )
-    head = MAGIC + bytes([VERSION, len(fields)]) + fields
+    head = MAGIC + bytes([header.version, len(fields)]) + fields
     return head + google_crc32c.value(head).to_bytes(CRC_BYTES, "little")
 
 
@@ -160,7 +170,7 @@ def unpack_header(data: bytes, limits: DecodeLimits) -> tuple[StreamHeader, int]
     if len(data) < _PRELUDE_BYTES:
         raise Truncated("the stream ends in its header", section="header", offset=len(data))
     version, field_bytes = data[4], data[5]
-    if version != VERSION:
+    if version not in READABLE:
         raise UnsupportedVersion(f"version {version} is not supported", section="header", offset=4, hint=_NEWER)
     if field_bytes < _FIELDS.size:
         raise BitstreamError(f"{field_bytes} bytes are too few for a header", section="header", offset=5, hint=_DAMAGED)
@@ -176,12 +186,11 @@ def unpack_header(data: bytes, limits: DecodeLimits) -> tuple[StreamHeader, int]
     _check_fields(kind, width, height, color, bit_depth, qp_steps, slice_units)
     _check_length(len(data) - body_offset, body_bytes, body_offset)
     _check_limits(width, height, limits)
-    return (
-        StreamHeader(
-            width, height, _COLORS[color], qp_steps / QP_STEPS, entropy_id, synthesis_id, bit_depth, slice_units
-        ),
-        body_offset,
-    )
+    header = StreamHeader(
+        width, height, _COLORS[color], qp_steps / QP_STEPS, entropy_id, synthesis_id, bit_depth, slice_units,
+        version=version,
+    )  # fmt: skip
+    return header, body_offset
 
 
 def _check_fields(

@@ -18,7 +18,7 @@ class DecodeLimits:
     max_sections : int
         Number of sections of any type.
     max_slice_bytes : int
-        Payload of one critical section (a slice or the QP map).
+        Payload of one critical section (a slice, an over-fitted block, the QP map ...).
     max_ancillary_bytes : int
         Payloads of all ancillary sections together.
     max_analysis_bytes : int

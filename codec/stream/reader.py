@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from codec.errors import LimitExceeded
 from codec.stream.accounting import SectionInfo, rd_bytes
+from codec.stream.branches import Branches
 from codec.stream.header import CRC_BYTES, StreamHeader, unpack_header
 from codec.stream.limits import DecodeLimits
 from codec.stream.sections import (
     ANCILLARY,
+    NUMBERED,
     Section,
     SectionType,
     check_order,
@@ -32,16 +34,27 @@ class ParsedStream:
         In stream order, unknown ancillary ones included.
     infos : tuple of SectionInfo
         The header and every section; their bytes add up to the stream.
+    branches : Branches or None
+        Which blocks are over-fitted; None if the VAE codes the whole picture.
     """
 
     header: StreamHeader
     sections: tuple[Section, ...]
     infos: tuple[SectionInfo, ...]
+    branches: Branches | None
 
     @property
     def slices(self) -> tuple[bytes, ...]:
         """Payloads of the slices from top to bottom, as many as the header says."""
-        return tuple(section.payload for section in self.sections if section.type == SectionType.SLICE)
+        return self._payloads(SectionType.SLICE)
+
+    @property
+    def inr_blocks(self) -> tuple[bytes, ...]:
+        """Payloads of the over-fitted blocks in raster order, as many as `branches` says."""
+        return self._payloads(SectionType.INR_BLOCK)
+
+    def _payloads(self, kind: SectionType) -> tuple[bytes, ...]:
+        return tuple(section.payload for section in self.sections if section.type == kind)
 
     def payload(self, kind: SectionType) -> bytes | None:
         """Payload of the only section of a type, None where there is none."""
@@ -65,7 +78,8 @@ def read_stream(data: bytes, limits: DecodeLimits = _DEFAULT_LIMITS) -> ParsedSt
     header, offset = unpack_header(data, limits)
     infos = [SectionInfo("header", offset, False, 0)]
     sections: list[Section] = []
-    ancillary_bytes = slices = 0
+    ancillary_bytes = 0
+    numbers = dict.fromkeys(NUMBERED, 0)
     while offset < len(data):
         if len(sections) == limits.max_sections:
             raise LimitExceeded(f"more than {limits.max_sections} sections", offset=offset)
@@ -81,11 +95,11 @@ def read_stream(data: bytes, limits: DecodeLimits = _DEFAULT_LIMITS) -> ParsedSt
             what = f"{end - start} bytes are over the limit of {limits.max_slice_bytes}"
             raise LimitExceeded(what, section=name, offset=offset)
         check_section_crc(data, offset, end)
-        if kind == SectionType.SLICE:
-            name = f"slice {slices}"
-            slices += 1
+        if kind in numbers:
+            numbers[kind] += 1
+            name = f"{name} {numbers[kind] - 1}"
         sections.append(Section(kind, data[start:end]))
         infos.append(SectionInfo(name, end + CRC_BYTES - offset, bool(kind & ANCILLARY), offset))
         offset = end + CRC_BYTES
-    check_order(header, (section.type for section in sections))
-    return ParsedStream(header, tuple(sections), tuple(infos))
+    branches = check_order(header, sections)
+    return ParsedStream(header, tuple(sections), tuple(infos), branches)

@@ -9,19 +9,24 @@ from enum import IntEnum
 import google_crc32c
 
 from codec.errors import BitstreamError, ChecksumMismatch, Truncated, UnsupportedVersion
+from codec.stream.branches import Branches, decode_branches
 from codec.stream.header import CRC_BYTES, StreamHeader
 
 ANCILLARY = 0x80
 """Bit of the type that says: a decoder may do without this section."""
 MAX_LENGTH = (1 << 32) - 1
 _MAX_LENGTH_BYTES = 5
+_NO_ID = bytes(4)
 
 
 class SectionType(IntEnum):
-    """Types that this version knows."""
+    """Types that this program knows."""
 
     SLICE = 1
     QP_MAP = 2
+    BRANCHES = 3
+    INR_SHARED = 4
+    INR_BLOCK = 5
     ANALYSIS = ANCILLARY | 1
     ICC = ANCILLARY | 2
     EXIF = ANCILLARY | 3
@@ -107,31 +112,64 @@ def check_section_crc(data: bytes, offset: int, end: int) -> None:
         raise ChecksumMismatch("the checksum does not match", section=name, offset=offset, hint="the file is damaged")
 
 
-def check_order(header: StreamHeader, types: Iterable[int]) -> None:
-    """Refuse section types that cannot be decoded together.
+NUMBERED = (int(SectionType.SLICE), int(SectionType.INR_BLOCK))
+"""Types of which a stream has many, numbered where they are listed."""
+_IN_FRONT = (SectionType.QP_MAP, SectionType.BRANCHES, SectionType.INR_SHARED)
+_SINCE_VERSION_2 = (SectionType.BRANCHES, SectionType.INR_SHARED, SectionType.INR_BLOCK)
+
+
+def check_order(header: StreamHeader, sections: Iterable[Section]) -> Branches | None:
+    """Refuse sections that cannot be decoded together.
+
+    Returns
+    -------
+    Branches or None
+        Contents of the section of that name.
 
     Raises
     ------
     UnsupportedVersion
         For a critical section of an unknown type.
     BitstreamError
-        For a section that comes twice, a QP map behind a slice, or a wrong number of slices.
+        For a section that comes twice or too late, or a wrong number of slices or of over-fitted blocks.
     """
     seen: set[int] = set()
-    slices = 0
-    for kind in types:
-        name = section_name(kind)
-        if kind not in SectionType.__members__.values():
-            if not kind & ANCILLARY:
+    slices = blocks = 0
+    branches = None
+    for section in sections:
+        kind, name = section.type, section.name
+        if kind not in SectionType.__members__.values() or (header.version < 2 and kind in _SINCE_VERSION_2):
+            if not section.ancillary:
                 what = f"a section of type {kind} is needed to decode but not known"
                 raise UnsupportedVersion(what, section=name, hint="update the program")
             continue
         if kind == SectionType.SLICE:
             slices += 1
+            if blocks:
+                raise BitstreamError("it comes after an INR block", section=name)
+        elif kind == SectionType.INR_BLOCK:
+            blocks += 1
         elif kind in seen:
             raise BitstreamError("it comes twice", section=name)
-        elif kind == SectionType.QP_MAP and slices:
-            raise BitstreamError("it comes after a slice", section=name)
+        elif kind in _IN_FRONT and (slices or blocks):
+            raise BitstreamError(f"it comes after {'a slice' if slices else 'an INR block'}", section=name)
+        if kind == SectionType.BRANCHES:
+            branches = decode_branches(section.payload, header.split.count)
         seen.add(kind)
-    if slices != header.slice_count:
-        raise BitstreamError(f"{slices} slices where the picture has {header.slice_count}", section="slice")
+    _check_counts(header, branches, slices, blocks, shared=SectionType.INR_SHARED in seen)
+    return branches
+
+
+def _check_counts(header: StreamHeader, branches: Branches | None, slices: int, blocks: int, *, shared: bool) -> None:
+    """Compare numbers of sections with what header and branches ask for."""
+    inr_count = 0 if branches is None else branches.inr_count
+    inr_only = branches is not None and branches.inr_only
+    if slices != (0 if inr_only else header.slice_count):
+        has = "none, as all of it is over-fitted" if inr_only else str(header.slice_count)
+        raise BitstreamError(f"{slices} slices where the picture has {has}", section="slice")
+    if blocks != inr_count:
+        raise BitstreamError(f"{blocks} over-fitted blocks where the picture has {inr_count}", section="inr_block")
+    if shared and not inr_count:
+        raise BitstreamError("no over-fitted block shares it", section="inr_shared")
+    if inr_only and (header.entropy_id != _NO_ID or header.synthesis_id != _NO_ID):
+        raise BitstreamError("it names a model that nothing needs", section="header")

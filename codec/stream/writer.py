@@ -15,8 +15,8 @@ def write_stream(header: StreamHeader, sections: Sequence[Section]) -> bytes:
     ----------
     header : StreamHeader
     sections : sequence of Section
-        In the order in which they are to stand: a QP map before the slices, the slices from top to bottom,
-        ancillary sections anywhere.
+        In the order in which they are to stand: QP map, branches and what over-fitted blocks share first, then the
+        slices from top to bottom, then over-fitted blocks in raster order; ancillary sections anywhere.
 
     Raises
     ------
@@ -25,6 +25,6 @@ def write_stream(header: StreamHeader, sections: Sequence[Section]) -> bytes:
     BitstreamError
         If a decoder would refuse these sections.
     """
-    check_order(header, (section.type for section in sections))
+    check_order(header, sections)
     body = b"".join(map(pack_section, sections))
     return pack_header(header, len(body)) + body

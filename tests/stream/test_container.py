@@ -84,7 +84,7 @@ def test_the_exact_bytes_of_a_small_stream():
     stream = write_stream(
         StreamHeader(1, 258, "grey", 63.0, b"abcd", b"efgh", slice_units=5), [Section(SectionType.SLICE, b"\x2a")]
     )
-    head = "8b544e43011600010002010008f00305616263646566676807000000"
+    head = "8b544e43021600010002010008f00305616263646566676807000000"
     assert stream[:28].hex() == head
     assert stream[28:32] == google_crc32c.value(stream[:28]).to_bytes(4, "little")
     assert stream[32:35].hex() == "01012a"
@@ -208,7 +208,7 @@ def test_foreign_bytes_at_the_end_are_an_error():
 @pytest.mark.parametrize(
     ("offset", "value", "error", "message"),
     [
-        (4, b"\x02", UnsupportedVersion, "version 2"),
+        (4, b"\x03", UnsupportedVersion, "version 3"),
         (5, b"\x15", BitstreamError, "too few"),
         (6, b"\x01", UnsupportedVersion, "kind 1"),
         (7, b"\0\0", BitstreamError, "no pixels"),
@@ -269,7 +269,7 @@ MAP = Section(SectionType.QP_MAP, b"\x00\x00")
         ([*SLICES, SLICES[0]], BitstreamError, "3 slices"),
         ([MAP, MAP, *SLICES], BitstreamError, "twice"),
         ([SLICES[0], MAP, SLICES[1]], BitstreamError, "after a slice"),
-        ([*SLICES, Section(3, b"")], UnsupportedVersion, "type 3"),
+        ([*SLICES, Section(6, b"")], UnsupportedVersion, "type 6"),
         ([Section(0, b""), *SLICES], UnsupportedVersion, "type 0"),
         ([*SLICES, Section(SectionType.ICC, b""), Section(SectionType.ICC, b"")], BitstreamError, "twice"),
     ],
