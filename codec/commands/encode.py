@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from codec.aq.settings import SCALE_MAX, STRENGTH_MAX, TERMS, AqScales
 from codec.commands import common
-from codec.errors import InputError
 from codec.quality import QP_MAX, QP_MIN
 from codec.tnc.settings import EFFORTS
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +26,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--qp-map", type=Path, metavar="CSV", help="signed QP offsets, one line per row of 16x16 px, commas between"
     )
     parser.add_argument(
+        "--aq",
+        type=common.number(0, STRENGTH_MAX),
+        default=0.0,
+        metavar="S",
+        help="strength of adaptive QP, 0 (off) to 3",
+    )
+    parser.add_argument(
+        "--aq-term", type=_aq_term, action="append", default=[], metavar="NAME=F",
+        help=f"factor of one of AQ's terms {', '.join(TERMS)}; 0 switches it off; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
         "--effort", type=int, choices=EFFORTS, default=0, help="0: one pass; 1: rate-distortion optimised rounding"
     )
     common.add_model(parser)
@@ -42,6 +49,7 @@ def run(args: argparse.Namespace) -> None:
     """Encode, write the stream, and say what came out."""
     common.check_output(args.output, args.input, *([args.qp_map] if args.qp_map else []))
     from codec.files import read_picture, write_bytes
+    from codec.qp_map_file import read_qp_map
     from codec.tnc.settings import EncodeSettings
 
     picture = read_picture(args.input)
@@ -52,6 +60,8 @@ def run(args: argparse.Namespace) -> None:
         target_psnr_db=args.psnr,
         target_bytes=args.size,
         qp_map=read_qp_map(args.qp_map, picture.height_px, picture.width_px) if args.qp_map else None,
+        aq=args.aq,
+        aq_scales=AqScales.of(dict(args.aq_term)),
         effort=args.effort,
         model=args.model,
         analysis=not args.no_analysis,
@@ -87,41 +97,9 @@ def run(args: argparse.Namespace) -> None:
         )
 
 
-def read_qp_map(path: Path, height_px: int, width_px: int) -> np.ndarray:
-    """Read a QP map for a picture of the given size.
-
-    Returns
-    -------
-    numpy.ndarray
-        `(ceil(height_px / 16), ceil(width_px / 16))` int16 offsets in -32..31.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or its size or a value does not fit; it names the line.
-    """
-    import numpy as np
-
-    from codec.files import read_bytes
-    from codec.stream.qp_map import OFFSET_MAX, OFFSET_MIN
-
-    rows, cols = -(-height_px // 16), -(-width_px // 16)
-    try:
-        lines = read_bytes(path).decode("utf-8-sig").strip().splitlines()
-    except UnicodeDecodeError:
-        raise InputError("not a text file", where=str(path)) from None
-    if len(lines) != rows:
-        raise InputError(f"{len(lines)} lines, but {height_px} px of height need {rows}", where=str(path))
-    offsets = np.empty((rows, cols), np.int16)
-    for row, line in enumerate(lines):
-        where = f"{path} line {row + 1}"
-        try:
-            values = [int(text) for text in line.split(",")]
-        except ValueError:
-            raise InputError("not whole numbers separated by commas", where=where) from None
-        if len(values) != cols:
-            raise InputError(f"{len(values)} offsets, but {width_px} px of width need {cols}", where=where)
-        if min(values) < OFFSET_MIN or max(values) > OFFSET_MAX:
-            raise InputError(f"an offset is outside {OFFSET_MIN}..{OFFSET_MAX}", where=where)
-        offsets[row] = values
-    return offsets
+def _aq_term(text: str) -> tuple[str, float]:
+    """Argument type: a term's name and its factor."""
+    name, _, factor = text.partition("=")
+    if name not in TERMS:
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(TERMS)}")
+    return name, common.number(0, SCALE_MAX)(factor)

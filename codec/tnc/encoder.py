@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from codec.aq.features import BlockFeatures, analyse
+from codec.aq.maps import aq_maps
+from codec.aq.offsets import AqOffsets, aq_offsets
 from codec.blockmap import BlockMap
 from codec.errors import SettingsError
 from codec.jobs import CancelToken, Progress, check, no_progress
@@ -24,10 +27,12 @@ from codec.stream import (
     read_stream,
     write_stream,
 )
+from codec.stream.qp_map import OFFSET_MAX, OFFSET_MIN
 from codec.tnc.config import PATCH_PX
 from codec.tnc.decoder import decode_parsed, networks
 from codec.tnc.latents import FromAnalysis, walk
 from codec.tnc.layout import DEFAULT_SLICE_UNITS, ROWS_PER_UNIT, Layout, padded
+from codec.tnc.maps import grid_of, latent_energy_map, qp_block_map, quality_maps, rate_maps
 from codec.tnc.models import LoadedModel, load_by_name, pick_device
 from codec.tnc.profile import span
 from codec.tnc.rate_control import find_qp
@@ -56,7 +61,8 @@ class EncodeResult:
     bits_by_part : mapping of str to int
         Bits of the header, the slices, the QP map ... in the stream.
     block_maps : mapping of str to BlockMap
-        "bits", "qp" per 16x16 px.
+        Per 16x16 px: "bits", "y_bits", "z_bits", "qp", "latent_energy", "mse", "psnr", "j"; with adaptive QP also "aq",
+        its terms, and what it measured.
     """
 
     stream: bytes = field(repr=False)
@@ -83,11 +89,24 @@ class EncodeResult:
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """An estimate without a stream: picture of the window and ideal bits of the window per pixel."""
+    """An estimate without a stream.
+
+    Attributes
+    ----------
+    picture : Picture
+        The window.
+    bpp_estimate : float
+        Ideal bits per pixel of the 64-px units that the window touches.
+    qp : float
+        Base QP.
+    block_maps : mapping of str to BlockMap
+        "bits", "y_bits", "z_bits" and "qp" of the window's 16x16 blocks; the first one holds its top left pixel.
+    """
 
     picture: Picture
     bpp_estimate: float
     qp: float
+    block_maps: Mapping[str, BlockMap] = field(repr=False, default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -129,6 +148,7 @@ class ImageEncoder:
         with networks(), span("analysis"):
             self.y = self.model.net.analysis(to_tensor(picture, self.model.device))  # (1, C, rows, cols)
         self.analysis_s = time.perf_counter() - start
+        self._features: BlockFeatures | None = None
 
     def _header(self, qp: float) -> StreamHeader:
         return StreamHeader(
@@ -142,11 +162,27 @@ class ImageEncoder:
         """Check a QP map against the picture; all zeros are no map."""
         if qp_map is None:
             return None
-        grid = (-(-self.picture.height_px // PATCH_PX), -(-self.picture.width_px // PATCH_PX))
+        grid = grid_of(self.picture)
         offsets = checked_offsets(qp_map)
         if offsets.shape != grid:
             raise SettingsError(f"the QP map has {offsets.shape} entries, the picture needs {grid} (rows, columns)")
         return offsets if offsets.any() else None
+
+    def _aq(self, settings: EncodeSettings) -> AqOffsets | None:
+        """Adaptive QP as asked for; the picture is measured on first use."""
+        if not settings.aq:
+            return None
+        if self._features is None:
+            self._features = analyse(self.picture)
+        return aq_offsets(self._features, settings.aq, settings.aq_scales)
+
+    def offsets(self, settings: EncodeSettings) -> np.ndarray | None:
+        """QP offsets that travel: the hand-made map plus adaptive QP, clamped; None where all are zero."""
+        offsets, aq = self._offsets(settings.qp_map), self._aq(settings)
+        if aq is None:
+            return offsets
+        total = aq.values.astype(np.int16) + (0 if offsets is None else offsets)
+        return self._offsets(np.clip(total, OFFSET_MIN, OFFSET_MAX))
 
     def _code(self, qp: float, offsets: np.ndarray | None, effort: int, cancel: CancelToken | None) -> _Coded:
         base = round(qp * QP_STEPS)
@@ -190,7 +226,7 @@ class ImageEncoder:
         start = time.perf_counter()
         if settings.tries_inr or settings.force_blocks:
             raise SettingsError("this build cannot over-fit blocks")
-        offsets = self._offsets(settings.qp_map)
+        offsets = self.offsets(settings)
         progress(0.3, "coding")
         qp = settings.fixed_qp
         if qp is None:
@@ -200,7 +236,6 @@ class ImageEncoder:
             )  # fmt: skip
         coded = self._code(qp, offsets, settings.effort, cancel)
         y_bits, z_bits = coded.source.bit_maps()
-        maps = self._maps(y_bits + z_bits, coded.qp16_map)
         analysis = self._analysis(y_bits, z_bits, time.perf_counter() - start) if settings.analysis else None
         stream = self._write(qp, coded, offsets, analysis)
         if settings.target_bytes is not None and len(stream) > settings.target_bytes:
@@ -212,20 +247,25 @@ class ImageEncoder:
         with span("decode"):
             parsed = read_stream(stream)
             reconstruction = decode_parsed(parsed, self.model, cancel)
+        decode_s = time.perf_counter() - start
+        maps = self._maps(settings, qp, coded, y_bits, z_bits, reconstruction)
         progress(1.0, "done")
         return EncodeResult(
             stream, reconstruction, qp, lmbda_of_qp(qp), self.model.config.name, encode_s,
-            time.perf_counter() - start, parsed.rd_bytes, bits_by_kind(parsed.infos), maps,
+            decode_s, parsed.rd_bytes, bits_by_kind(parsed.infos), maps,
         )  # fmt: skip
 
-    def _maps(self, bits: np.ndarray, qp16_map: torch.Tensor) -> dict[str, BlockMap]:
-        rows, cols = -(-self.picture.height_px // PATCH_PX), -(-self.picture.width_px // PATCH_PX)
-        block = (PATCH_PX, PATCH_PX)
-        qp = qp16_map.numpy()[:rows, :cols] / QP_STEPS
-        return {
-            "bits": BlockMap("bits", "Bits per block", "bit", block, bits[:rows, :cols], color_map="viridis"),
-            "qp": BlockMap("qp", "QP per block", "", block, qp, color_map="cividis"),
-        }
+    def _maps(
+        self, settings: EncodeSettings, qp: float, coded: _Coded, y_bits: np.ndarray, z_bits: np.ndarray,
+        reconstruction: Picture,
+    ) -> dict[str, BlockMap]:  # fmt: skip
+        rows, cols = grid = grid_of(self.picture)
+        maps = rate_maps(y_bits[:rows, :cols], z_bits[:rows, :cols])
+        maps["qp"] = qp_block_map(coded.qp16_map.numpy()[:rows, :cols])
+        maps["latent_energy"] = latent_energy_map([symbols for symbols, _ in coded.source.y], grid)
+        maps |= quality_maps(self.picture, reconstruction, maps["bits"].values, qp)
+        aq = self._aq(settings)
+        return maps | ({} if aq is None else aq_maps(aq))
 
     def _analysis(self, y_bits: np.ndarray, z_bits: np.ndarray, seconds: float) -> dict[str, object]:
         """What travels for the curious: bits of 64x64 blocks by element, and timings. A decoder never needs it."""
@@ -271,7 +311,13 @@ class ImageEncoder:
         x = x[:, :, top - row0 * PATCH_PX :, left - col0 * PATCH_PX :]
         grey = self.picture.color == "grey"
         picture = to_picture(x, height, width, grey=grey, name=self.picture.name, icc=self.picture.icc, exif=b"")
-        bits = sum(part.sum() for part in source.bit_maps())
+        y_bits, z_bits = source.bit_maps()
         rows_px = min(layout.rows * PATCH_PX, self.picture.height_px - row0 * PATCH_PX)
         cols_px = min(layout.cols * PATCH_PX, self.picture.width_px - col0 * PATCH_PX)
-        return Preview(picture, float(bits) / (rows_px * cols_px), qp)
+        bpp = float(y_bits.sum() + z_bits.sum()) / (rows_px * cols_px)
+        inside = np.s_[
+            top // PATCH_PX - row0 : -(-(top + height) // PATCH_PX) - row0,
+            left // PATCH_PX - col0 : -(-(left + width) // PATCH_PX) - col0,
+        ]
+        maps = rate_maps(y_bits[inside], z_bits[inside]) | {"qp": qp_block_map(qp16_map.numpy()[inside])}
+        return Preview(picture, bpp, qp, maps)

@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from codec.aq.settings import EVEN, AqScales, checked_strength
 from codec.errors import SettingsError
 from codec.quality import QP_MAX, QP_MIN, qp_of_lmbda, snap_qp
 from codec.stream.qp_map import OFFSET_MAX, OFFSET_MIN
@@ -42,6 +43,10 @@ class EncodeSettings:
         `(ceil(H/16), ceil(W/16))` signed QP offsets, -32..31, one per 16x16 px; kept as a read-only int8 copy.
     qp_map_bytes : bytes
         The map once more, so that settings with different maps differ; made here.
+    aq : float
+        Strength of adaptive QP, 0 (off) to 3; its offsets are added to `qp_map`, and the sum is clamped.
+    aq_scales : AqScales
+        Factors of its terms.
     effort : int
         0: one forward pass; 1: rate-distortion optimised rounding; 2, 3: over-fitted networks are tried too, with 1000
         and 4000 iterations.
@@ -64,6 +69,8 @@ class EncodeSettings:
     target_psnr_db: float | None = None
     target_bytes: int | None = None
     qp_map: np.ndarray | None = field(default=None, compare=False)
+    aq: float = 0.0
+    aq_scales: AqScales = EVEN
     effort: int = 0
     model: str = "default"
     analysis: bool = True
@@ -88,6 +95,7 @@ class EncodeSettings:
         if self.inr_iterations is not None and self.inr_iterations < 0:
             raise SettingsError(f"the iterations of over-fitting must be 0 or more, got {self.inr_iterations}")
         object.__setattr__(self, "force_blocks", _forced(self.force_blocks))
+        checked_strength(self.aq)
         if self.qp_map is not None:
             offsets = checked_offsets(self.qp_map)
             object.__setattr__(self, "qp_map", offsets)

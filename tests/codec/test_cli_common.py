@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from codec.commands import common
-from codec.commands.encode import read_qp_map
 from codec.errors import InputError
+from codec.qp_map_file import read_qp_map, write_qp_map
 
 
 class Terminal(io.StringIO):
@@ -52,6 +52,12 @@ def test_qp_map_is_one_line_per_16_rows(tmp_path: Path) -> None:
     path = tmp_path / "map.csv"
     path.write_text("-6, +6,0\r\n31,-32, 1\r\n\r\n", encoding="utf-8-sig")
     np.testing.assert_array_equal(read_qp_map(path, 17, 48), [[-6, 6, 0], [31, -32, 1]])
+
+
+def test_qp_map_is_read_back_as_written(tmp_path: Path) -> None:
+    offsets = np.random.default_rng(0).integers(-32, 32, (3, 5))
+    write_qp_map(offsets, tmp_path / "map.csv")
+    np.testing.assert_array_equal(read_qp_map(tmp_path / "map.csv", 40, 80), offsets)
 
 
 @pytest.mark.parametrize(

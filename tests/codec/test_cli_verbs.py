@@ -13,6 +13,7 @@ import pytest
 
 from codec import cli
 from codec.anchors.jpeg import JpegAnchor
+from codec.aq.settings import TERMS
 from codec.files import read_picture, write_picture
 from codec.jobs import CancelToken, check
 from codec.picture import Picture
@@ -107,6 +108,24 @@ def test_qp_map_moves_quality_across_the_picture(tnc_json) -> None:
     for part, better in ((np.s_[:, : middle_px - 16], mapped), (np.s_[:, middle_px + 16 :], flat)):
         worse = flat if better is mapped else mapped
         assert np.mean((better - source)[part] ** 2) < np.mean((worse - source)[part] ** 2)
+
+
+def test_adaptive_qp_is_a_map_and_each_term_can_be_off(tnc_json) -> None:
+    sizes = {}
+    for name, options in {
+        "off": [], "on": ["--aq", "1"], "no terms": ["--aq", "1", *(f"--aq-term={t}=0" for t in TERMS)],
+    }.items():  # fmt: skip
+        sizes[name] = tnc_json("encode", "crop.png", "-o", "aq.tnc", "--qp", "30", "--no-analysis", *options)["bytes"]
+        sections = [section["name"] for section in tnc_json("info", "aq.tnc")["sections"]]
+        assert ("qp_map" in sections) == (name == "on")
+    assert sizes["off"] == sizes["no terms"] != sizes["on"]
+
+
+def test_unknown_terms_of_adaptive_qp_are_bad_usage(tnc, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        tnc("encode", "crop.png", "-o", "aq.tnc", "--aq-term", "colour=1")
+    assert exit_.value.code == 2
+    assert "'colour' is none of texture, flatness, noise" in capsys.readouterr().err
 
 
 def test_qp_map_of_another_size_is_refused(tnc) -> None:

@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 
 from codec import decode_image
+from codec.aq.features import analyse
+from codec.aq.offsets import aq_offsets
 from codec.errors import Cancelled, InputError, ModelError, SettingsError
+from codec.files import read_picture
 from codec.jobs import CancelToken
 from codec.metrics import psnr_rgb_db
+from codec.metrics.ms_ssim import ms_ssim
 from codec.picture import Picture
-from codec.stream import read_stream
+from codec.resources import resource
+from codec.stream import SectionType, decode_qp_map, read_stream
 from codec.tnc.encoder import ImageEncoder
 from codec.tnc.models import LoadedModel
 from codec.tnc.settings import EncodeSettings
@@ -111,6 +116,50 @@ def test_a_qp_map_that_does_not_fit_is_refused(tiny: LoadedModel, drawn: Picture
         ImageEncoder(drawn, model=tiny).encode(EncodeSettings(qp_map=qp_map))
 
 
+def test_adaptive_qp_is_added_to_the_map_and_clamped(shipped: LoadedModel, photo: Picture) -> None:
+    encoder = ImageEncoder(photo, model=shipped)
+    aq = aq_offsets(analyse(photo), 1.0).values.astype(int)
+    hand = np.full((16, 20), 28)
+    hand[:8] = -25
+    both = encoder.encode(EncodeSettings(qp=30, aq=1.0, qp_map=hand))
+    payload = read_stream(both.stream).payload(SectionType.QP_MAP)
+    assert payload is not None
+    sent = decode_qp_map(payload, 16, 20)
+    np.testing.assert_array_equal(sent, np.clip(hand + aq, -32, 31))
+    np.testing.assert_array_equal(both.block_maps["qp"].values, np.clip(30 + sent.astype(int), 0, 63))
+    np.testing.assert_array_equal(both.block_maps["aq"].values, aq)
+    assert "aq" not in encoder.encode(EncodeSettings(qp=30, qp_map=hand)).block_maps
+
+
+def test_adaptive_qp_gives_the_better_ms_ssim_at_the_same_rate(shipped: LoadedModel, photo: Picture) -> None:
+    encoder = ImageEncoder(photo, model=shipped)
+    plain, aq = (encoder.encode(EncodeSettings(target_bpp=0.6, aq=strength)) for strength in (0.0, 0.7))
+    assert aq.bpp == pytest.approx(plain.bpp, rel=0.02)
+    scores = [ms_ssim(photo, result.reconstruction) for result in (plain, aq)]
+    assert scores[0] is not None
+    assert scores[1] is not None
+    assert scores[1] > scores[0]
+
+
+def test_maps_agree_with_each_other_and_with_the_picture(shipped: LoadedModel) -> None:
+    picture = read_picture(resource("samples/street.png")).crop(380, 520, 150, 201)  # blocks at two edges are cut
+    result = ImageEncoder(picture, model=shipped).encode(EncodeSettings(qp=32))
+    maps = {name: one.values for name, one in result.block_maps.items()}
+    assert all(values.shape == (10, 13) and np.isfinite(values).all() for values in maps.values())
+    np.testing.assert_allclose(maps["y_bits"] + maps["z_bits"], maps["bits"])
+    sizes = np.full((10, 13), 256.0)
+    sizes[-1] *= (150 - 144) / 16
+    sizes[:, -1] *= (201 - 192) / 16
+    assert (maps["mse"] * sizes).sum() / picture.pixels == pytest.approx(
+        255**2 / 10 ** (psnr_rgb_db(picture, result.reconstruction) / 10)
+    )
+    np.testing.assert_allclose(maps["psnr"], 10 * np.log10(255**2 / maps["mse"]))
+    np.testing.assert_allclose(maps["j"], result.lmbda * maps["mse"] + maps["bits"] / sizes)
+    coarse = ImageEncoder(picture, model=shipped).encode(EncodeSettings(qp=44)).block_maps
+    gain_db = maps["latent_energy"] - coarse["latent_energy"].values
+    assert np.median(gain_db) == pytest.approx(12, abs=4), "a step of a quarter has symbols of four times the size"
+
+
 def test_effort_lowers_the_cost(shipped: LoadedModel, photo: Picture) -> None:
     encoder = ImageEncoder(photo, model=shipped)
     costs = []
@@ -191,6 +240,17 @@ def test_a_preview_of_a_window_is_close_to_the_decode(
 def test_a_window_outside_the_picture_is_refused(tiny: LoadedModel, photo: Picture, window) -> None:
     with pytest.raises(SettingsError, match="outside"):
         ImageEncoder(photo, model=tiny).preview(30.0, window=window)
+
+
+def test_a_preview_tells_bits_and_qp_of_its_blocks(shipped: LoadedModel, photo: Picture) -> None:
+    encoder = ImageEncoder(photo, model=shipped)
+    offsets = np.random.default_rng(0).integers(-4, 5, (16, 20))
+    result = encoder.encode(EncodeSettings(qp=30, qp_map=offsets))
+    whole = encoder.preview(30.0, qp_map=offsets).block_maps
+    np.testing.assert_allclose(whole["bits"].values, result.block_maps["bits"].values, rtol=1e-6)
+    part = encoder.preview(30.0, qp_map=offsets, window=(64, 128, 100, 90)).block_maps
+    np.testing.assert_array_equal(part["qp"].values, 30 + offsets[4:11, 8:14])
+    assert part["bits"].values.sum() == pytest.approx(whole["bits"].values[4:11, 8:14].sum(), rel=0.1)
 
 
 def test_a_preview_of_a_small_picture_counts_its_own_pixels(tiny: LoadedModel) -> None:
