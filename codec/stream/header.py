@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -19,6 +18,7 @@ from codec.errors import (
 )
 from codec.quality import QP_MAX, QP_STEPS
 from codec.stream.blocks import UNIT_PX, Split, split
+from codec.stream.fields import CHECKSUM, HEADER, PRELUDE, pack_format
 from codec.stream.limits import DecodeLimits
 
 MAGIC = b"\x8bTNC"
@@ -28,9 +28,9 @@ READABLE = (1, 2)
 BLOCK_PX = 16
 """Side of the blocks of a QP map."""
 DEFAULT_SLICE_UNITS = 3
-CRC_BYTES = 4
-_PRELUDE_BYTES = 6
-_FIELDS = struct.Struct("<BHHBBHB4s4sI")
+CRC_BYTES = CHECKSUM.size
+_PRELUDE_BYTES = sum(field.size for field in PRELUDE)
+_FIELDS = pack_format(HEADER)
 _KIND_STILL = 0
 _COLORS: tuple[Literal["grey", "rgb"], ...] = ("grey", "rgb")
 _NEWER = "update the program"
