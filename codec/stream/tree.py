@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import google_crc32c
 
-from codec.errors import BitstreamError
+from codec.errors import BitstreamError, NotAStream
 from codec.stream.analysis import decode_analysis
 from codec.stream.fields import BRANCHES, CHECKSUM, HEADER, PRELUDE, QP_MAP, TYPE, Field, pack_format
 from codec.stream.header import CRC_BYTES, StreamHeader, unpack_header
@@ -102,12 +102,13 @@ def stream_tree(data: bytes, limits: DecodeLimits | None = None) -> Node:
     except BitstreamError as error:
         trouble = error
     try:
-        parts.append(_header(data))
-        parts += _sections(data, parts[0].end, header, limits)
+        if not isinstance(trouble, NotAStream):
+            parts.append(_header(data))
+            parts += _sections(data, parts[0].end, header, limits)
     except (struct.error, BitstreamError) as error:
         trouble = trouble or (error if isinstance(error, BitstreamError) else None)
-        end = parts[-1].end if parts else 0
-        parts.append(_trouble(data, end, trouble))
+    if not parts:
+        parts.append(_trouble(data, 0, trouble))
     if trouble is None:
         try:
             read_stream(data, limits)  # rules that span sections: order, counts
@@ -161,6 +162,8 @@ def _header(data: bytes) -> Node:
     start = nodes[-1].end
     end = start + data[start - 1]
     nodes += _fields(data, start, HEADER)
+    if end < nodes[-1].end:
+        raise BitstreamError(f"{data[start - 1]} bytes are too few for a header", section="header", offset=start - 1)
     if end > nodes[-1].end:
         later = nodes[-1].end
         nodes.append(
