@@ -7,6 +7,7 @@ a single fast call. Escaped magnitudes follow after the last group of the call.
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -53,8 +54,9 @@ def _grouping(table: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[tuple[int
 class SymbolEncoder:
     """Collect symbols, then give the bytes. What is encoded in several calls must be decoded in the same calls."""
 
-    def __init__(self) -> None:
-        self._coder = range_encoder()
+    def __init__(self, coder: Any = None) -> None:
+        """`coder`: a range encoder that others write to as well; by default its own."""
+        self._coder = range_encoder() if coder is None else coder
 
     def encode(self, symbols: np.ndarray, table: np.ndarray) -> None:
         """Append symbols.
@@ -104,8 +106,9 @@ class SymbolDecoder:
     Damaged data usually decode to wrong symbols without an error: the caller checks a CRC first.
     """
 
-    def __init__(self, data: bytes) -> None:
-        self._coder = range_decoder(data)
+    def __init__(self, data: bytes = b"", coder: Any = None) -> None:
+        """`coder`: a range decoder that others read from as well; by default one of its own over `data`."""
+        self._coder = range_decoder(data) if coder is None else coder
 
     def decode(self, table: np.ndarray) -> np.ndarray:
         """Decode as many symbols (int32) as there are table indices.

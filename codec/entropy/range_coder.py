@@ -124,3 +124,26 @@ def range_decoder(data: bytes) -> Any:
     """Start decoding the bytes that `finish` gave; zeros follow them."""
     words = np.frombuffer(bytes(data) + bytes(-len(data) % 4), ">u4").astype(np.uint32)
     return _queue.RangeDecoder(words)
+
+
+BIT_LEVELS = 16
+"""Levels of a biased bit: level n, 1..15, has P(1) = n / 16; level 0 is never coded, the bit is 0."""
+
+
+@functools.lru_cache(maxsize=BIT_LEVELS)
+def _biased_bit(level: int) -> object:
+    ones = TOTAL // BIT_LEVELS * level
+    return categorical(np.array([TOTAL - ones, ones]))
+
+
+def encode_bits(coder: Any, bits: np.ndarray, level: int) -> None:
+    """Append bits that are 1 with probability level / 16; at level 0 all must be 0, and nothing is coded."""
+    if level:
+        coder.encode(np.asarray(bits).astype(np.int32), _biased_bit(level))
+
+
+def decode_bits(coder: Any, count: int, level: int) -> np.ndarray:
+    """`count` booleans that `encode_bits` appended."""
+    if not level:
+        return np.zeros(count, bool)
+    return np.asarray(coder.decode(_biased_bit(level), count)) == 1

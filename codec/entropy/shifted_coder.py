@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -82,8 +83,9 @@ def _call_ends(sizes: Sequence[int] | np.ndarray | None, total: int) -> np.ndarr
 class ShiftedEncoder:
     """Collect symbols, then give the bytes. What is encoded in several calls must be decoded in the same calls."""
 
-    def __init__(self) -> None:
-        self._coder = range_encoder()
+    def __init__(self, coder: Any = None) -> None:
+        """`coder`: a range encoder that others write to as well; by default its own."""
+        self._coder = range_encoder() if coder is None else coder
 
     def encode(
         self,
@@ -146,8 +148,9 @@ class ShiftedDecoder:
     Damaged data usually decode to wrong symbols without an error: the caller checks a CRC first.
     """
 
-    def __init__(self, data: bytes) -> None:
-        self._coder = range_decoder(data)
+    def __init__(self, data: bytes = b"", coder: Any = None) -> None:
+        """`coder`: a range decoder that others read from as well; by default one of its own over `data`."""
+        self._coder = range_decoder(data) if coder is None else coder
 
     def decode(self, mean16: np.ndarray, scale_index: np.ndarray) -> np.ndarray:
         """Decode as many symbols (int32) as there are means: one call.

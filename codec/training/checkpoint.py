@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from codec.errors import ModelError
 FIELDS = ("model", "average", "muon", "adam", "step", "seconds", "config")
 
 
-def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """The state that `Trainer.save` wrote; no code in the file is run.
+def load_checkpoint(path: Path, device: torch.device | str = "cpu", fields: Sequence[str] = FIELDS) -> dict[str, Any]:
+    """The state that a trainer saved, with all these fields; no code in the file is run.
 
     Raises
     ------
@@ -27,7 +28,7 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
         raise ModelError(f"not a checkpoint: {error.strerror or error}", where=str(path)) from error
     except (pickle.UnpicklingError, EOFError, RuntimeError, ValueError, LookupError, TypeError) as error:
         raise ModelError("not a checkpoint", where=str(path), hint="`tnc train run` writes them") from error
-    lacking = FIELDS if not isinstance(state, dict) else [name for name in FIELDS if name not in state]
+    lacking = fields if not isinstance(state, dict) else [name for name in fields if name not in state]
     if lacking:
         raise ModelError(f"not a checkpoint of a training: no {', '.join(lacking)} in it", where=str(path))
     return state

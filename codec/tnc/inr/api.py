@@ -1,0 +1,100 @@
+"""Fit blocks, decode blocks, and say what a payload holds: all that the rest of the codec needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from codec.jobs import CancelToken, Progress, no_progress
+from codec.tnc.inr.base import InrBase, base_by_id, installed_base
+from codec.tnc.inr.complexity import kmac_per_px
+from codec.tnc.inr.decode import deltas_of
+from codec.tnc.inr.delta import delta_bits
+from codec.tnc.inr.fit import Fit
+from codec.tnc.inr.fitted import Fits, write_blocks
+from codec.tnc.inr.options import FitOptions
+from codec.tnc.inr.payload import read_head, read_shared
+from codec.tnc.inr.weights import BlockBases
+
+GIVE_UP = ((0.3, 0.80), (0.6, 0.90))
+"""Where a fit looks back: at this share of the iterations, a block is given up
+if even this share of its present J is more than what it has to beat. The last part of a fit brings less than that on
+every block that was tried."""
+
+
+def fit_blocks(
+    targets: Sequence[torch.Tensor], qps: Sequence[float], weights: Sequence[torch.Tensor | None],
+    options: FitOptions, *, device: torch.device | str = "cpu", give_up_j: Sequence[float] | None = None,
+    progress: Progress = no_progress, cancel: CancelToken | None = None,
+    report: Callable[[int, list[float]], None] = lambda iteration, costs: None, base: InrBase | None = None,
+) -> Fits:  # fmt: skip
+    """Fit one network per block.
+
+    Parameters
+    ----------
+    targets : sequence of torch.Tensor
+        `(3, h, w)` pixels in [-0.5, 0.5].
+    qps : sequence of float
+        QP of every block, in sixteenths at most.
+    weights : sequence of torch.Tensor or None
+        `(h, w)` weights of the squared error, of mean 1.
+    give_up_j : sequence of float, optional
+        J that every block has to beat; one that is far from it is given up early.
+    report : callable
+        Receives the iteration and the present J of every block.
+    base : InrBase, optional
+        Instead of the installed one.
+
+    Returns
+    -------
+    Fits
+        A raised `cancel` ends the fit early, with valid blocks.
+    """
+    fit = Fit(base or installed_base(), targets, qps, weights, options, torch.device(device))
+    threads = torch.get_num_threads()
+    milestones = {max(1, round(share * options.iterations)): factor for share, factor in GIVE_UP}
+    try:
+        for iteration in range(options.iterations):
+            if (cancel is not None and cancel.cancelled) or not fit.groups:
+                break
+            costs = fit.step(iteration / options.iterations)
+            report(iteration + 1, costs)
+            done = iteration + 1
+            progress(done / options.iterations, f"over-fitting, {done} of {options.iterations} iterations")
+            if give_up_j is not None and done in milestones and done < options.iterations:
+                hopeless = zip(costs, give_up_j, strict=True)
+                fit.drop({i for i, (j, limit) in enumerate(hopeless) if milestones[done] * j > limit})
+    finally:
+        torch.set_num_threads(threads)
+    return write_blocks(fit.base, fit.qps16, fit.latents(), fit.own(), fit.shared_delta())
+
+
+@dataclass(frozen=True)
+class PayloadInfo:
+    """What a payload says about itself: work of its decoder, and bits by part."""
+
+    kmac_per_px: float
+    bits: Mapping[str, float]
+
+
+def payload_info(payload: bytes, shared: bytes, size: tuple[int, int], qp16: int, base_id: bytes) -> PayloadInfo:
+    """Work and bits of a payload, without decoding its latents.
+
+    Raises
+    ------
+    BitstreamError
+        If the payload is damaged or the base is not installed.
+    """
+    base = base_by_id(base_id)
+    head, common = read_head(payload, base.config), read_shared(shared, base.config)
+    bases = BlockBases.of(base, [qp16])
+    work = sum(kmac_per_px(bases, deltas_of(head, common), head.empty, size).values())
+    weights = sum(delta_bits(base.config, head.own).values()) if head.own else 0.0
+    return PayloadInfo(work, {"weights": weights, "latents": 8.0 * len(payload) - weights})
+
+
+def default_base_id() -> bytes:
+    """Four bytes that name the base of new streams."""
+    return installed_base().base_id

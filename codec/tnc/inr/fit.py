@@ -1,0 +1,260 @@
+"""Over-fitting: latents and differences of the weights of some blocks, by gradient, until their cost J stops falling.
+
+Blocks of one size run as one batched problem. On a CPU they are dealt out to a few threads, each with kernels of one
+thread: such small products are slower in several. Rounding is soft at first and hard at the end; differences are whole
+numbers from the first iteration on, so that a weight changes only where the gradient keeps asking for it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.func import functional_call
+
+from codec.quality import QP_STEPS, lmbda_of_qp
+from codec.tnc.inr.base import InrBase, network_with
+from codec.tnc.inr.delta import Delta
+from codec.tnc.inr.mask import LotteryMask
+from codec.tnc.inr.network import InrNet
+from codec.tnc.inr.options import FitOptions
+from codec.tnc.inr.quantise import noisy_round
+from codec.tnc.inr.rate import laplace_bits
+from codec.tnc.inr.weights import BlockBases, changed
+
+
+@dataclass(eq=False)
+class Group:
+    """Blocks of one size that one thread works on.
+
+    Attributes
+    ----------
+    index : list of int
+        Which of all blocks these are.
+    target : torch.Tensor
+        `(n, 3, h, w)` pixels.
+    weight : torch.Tensor or None
+        `(n, 1, h, w)` weights of the squared error.
+    lmbda, step : torch.Tensor
+        `(n,)` lambda, and quantisation step relative to that of the base.
+    unit : torch.Tensor
+        `(n, elements)` real worth of a difference of one.
+    latents : list of torch.Tensor
+        One `(n, rows, columns)` per grid, before rounding.
+    own : torch.Tensor
+        `(n, elements)` differences in units, before rounding; of no rows if they are shared or none.
+    """
+
+    index: list[int]
+    target: torch.Tensor
+    weight: torch.Tensor | None
+    lmbda: torch.Tensor
+    step: torch.Tensor
+    bases: BlockBases
+    unit: torch.Tensor
+    latents: list[torch.Tensor]
+    own: torch.Tensor
+    net: InrNet
+    generator: torch.Generator
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of one block."""
+        return self.target.shape[2] * self.target.shape[3]
+
+    @property
+    def leaves(self) -> list[torch.Tensor]:
+        """What is optimised, and belongs to this group alone."""
+        return [*self.latents, *([self.own] if self.own.shape[0] else [])]
+
+
+def difference_bits(n: torch.Tensor) -> torch.Tensor:
+    """Estimated bits of differences: a smooth stand-in for a code in which zero is nearly free."""
+    return 3.2 * torch.log2(1.0 + 2.5 * n.abs())
+
+
+class Fit:
+    """State of one fit.
+
+    Parameters
+    ----------
+    targets : sequence of torch.Tensor
+        `(3, h, w)` pixels of every block in [-0.5, 0.5].
+    qps : sequence of float
+        Their QPs.
+    weights : sequence of torch.Tensor or None
+        `(h, w)` weights of the squared error, where QPs differ within a block.
+    """
+
+    def __init__(
+        self, base: InrBase, targets: Sequence[torch.Tensor], qps: Sequence[float],
+        weights: Sequence[torch.Tensor | None], options: FitOptions, device: torch.device,
+    ) -> None:  # fmt: skip
+        self.base, self.options, self.device = base, options, device
+        self.qps16 = [round(qp * QP_STEPS) for qp in qps]
+        self.targets, self.weights = targets, weights
+        self.threads = 1 if device.type != "cpu" else options.threads or max(1, min(8, os.cpu_count() or 1))
+        self.groups = [self._group(index, number) for number, index in enumerate(self._deal())]
+        elements = BlockBases.of(base, self.qps16[:1]).values.shape[1]
+        rows = 1 if options.differences == "shared" else 0
+        self.shared = torch.zeros(rows, elements, device=device, requires_grad=rows > 0)
+        self.mask = LotteryMask(base.config, BlockBases.of(base, self.qps16).values.to(device), options.mask_ratio)
+        slow, fast = options.lr_differences, options.lr_latents
+        self.adam = torch.optim.Adam(
+            [
+                {"params": [y for group in self.groups for y in group.latents], "rate": fast},
+                {"params": [group.own for group in self.groups], "rate": slow},
+                {"params": [self.shared], "rate": slow},
+                {"params": [self.mask.scores], "rate": self.mask.rate},
+            ],
+            lr=fast, betas=(0.9, 0.99),
+        )  # fmt: skip
+        pixels = [group.pixels for group in self.groups for _ in group.index]
+        self.mean_pixels = sum(pixels) / len(pixels)
+
+    def _deal(self) -> list[list[int]]:
+        """Blocks by size, in as many parts as there are threads."""
+        parts = []
+        sizes = [tuple(t.shape[1:]) for t in self.targets]
+        most = -(-len(sizes) // self.threads)
+        for size in dict.fromkeys(sizes):
+            index = [i for i, s in enumerate(sizes) if s == size]
+            parts += [index[i : i + most] for i in range(0, len(index), most)]
+        return parts
+
+    def _group(self, index: list[int], number: int) -> Group:
+        base, device = self.base, self.device
+        bases = BlockBases.of(base, [self.qps16[i] for i in index])
+        target = torch.stack([self.targets[i].float() for i in index]).to(device)
+        weight = None
+        if any(self.weights[i] is not None for i in index):
+            ones = torch.ones(target.shape[2:])
+            maps = [w if (w := self.weights[i]) is not None else ones for i in index]
+            weight = torch.stack(maps)[:, None].float().to(device)
+        step = torch.tensor([base.step_scale(self.qps16[i]) for i in index], device=device)
+        rows = len(index) if self.options.differences == "own" else 0
+        return Group(
+            index, target, weight, torch.tensor([lmbda_of_qp(self.qps16[i] / QP_STEPS) for i in index], device=device),
+            step, bases.to(device), bases.unit(self.options.exponents).to(device), self._start(index, target, step),
+            torch.zeros(rows, bases.values.shape[1], device=device, requires_grad=rows > 0),
+            network_with(base.config, bases.weights(bases.values)).to(device),
+            torch.Generator(device).manual_seed(number + 1),
+        )  # fmt: skip
+
+    @torch.no_grad()
+    def _start(self, index: list[int], target: torch.Tensor, step: torch.Tensor) -> list[torch.Tensor]:
+        if self.options.start == "zero":
+            sizes = self.base.config.sizes(*target.shape[2:])
+            y = [torch.zeros(len(index), *size, device=self.device) for size in sizes]
+        else:
+            sets = torch.tensor([self.base.nearest(self.qps16[i]) for i in index], device=self.device)
+            y = [grid / step[:, None, None] for grid in self.base.analysis.to(self.device)(target, sets)]
+        return [grid.clone().requires_grad_() for grid in y]
+
+    def _step_group(self, group: Group, temperature: float, noise: float) -> tuple[list[float], list[torch.Tensor]]:
+        """Gradients of one group: J of its blocks; gradients of what all groups share."""
+        if self.device.type == "cpu":
+            torch.set_num_threads(1)  # of this thread alone
+        common = [leaf.detach().requires_grad_() for leaf in (self.shared, self.mask.scores) if leaf.shape[0]]
+        n = group.own if group.own.shape[0] else common[0] if self.shared.shape[0] else None
+        vector = group.bases.values if n is None else changed(group.bases, n, group.unit)
+        alive = self.mask.alive(group.index, common[-1] if self.mask.scores.shape[0] else None)
+        if alive is not None:
+            vector = vector * alive
+        q = [noisy_round(y, temperature, noise, group.generator) for y in group.latents]
+        predictions, x_hat = functional_call(group.net, group.bases.weights(vector), (q, group.step))
+        bits = [laplace_bits(y - mean, index).sum((1, 2)) for y, (mean, index) in zip(q, predictions, strict=True)]
+        error = (x_hat - group.target).square()
+        if group.weight is not None:
+            error = error * group.weight
+        j = group.lmbda * (error.mean((1, 2, 3)) * 255.0**2) + torch.stack(bits).sum(0) / group.pixels
+        loss = j.sum() * (group.pixels / self.mean_pixels)
+        if group.own.shape[0]:
+            loss = loss + self.options.sparsity / self.mean_pixels * difference_bits(group.own).sum()
+        loss.backward()
+        return j.tolist(), [leaf.grad for leaf in common if leaf.grad is not None]
+
+    def step(self, fraction: float) -> list[float]:
+        """One iteration at a fraction of the fit; J of every block, bits of differences left out."""
+        o = self.options
+        soft = min(1.0, fraction / max(1e-9, 1.0 - o.hard_share))
+        temperature = 0.0 if fraction >= 1.0 - o.hard_share else _between(o.temperature, soft)
+        factor = 0.5 * (1.0 + math.cos(math.pi * min(1.0, fraction))) * 0.99 + 0.01
+        for param_group in self.adam.param_groups:
+            param_group["lr"] = param_group["rate"] * factor
+        self.adam.zero_grad(set_to_none=True)
+        noise = _between(o.noise, soft)
+        if self.threads > 1 and len(self.groups) > 1:
+            with ThreadPoolExecutor(self.threads) as pool:
+                results = list(pool.map(lambda g: self._step_group(g, temperature, noise), self.groups))
+        else:
+            results = [self._step_group(group, temperature, noise) for group in self.groups]
+        common = [leaf for leaf in (self.shared, self.mask.scores) if leaf.shape[0]]
+        for number, leaf in enumerate(common):
+            leaf.grad = torch.stack([gradients[number] for _, gradients in results]).sum(0)
+        if self.shared.shape[0]:
+            (o.sparsity / self.mean_pixels * difference_bits(self.shared).sum()).backward()
+        self.adam.step()
+        costs = [math.inf] * len(self.qps16)
+        for group, (js, _) in zip(self.groups, results, strict=True):
+            for i, value in zip(group.index, js, strict=True):
+                costs[i] = value
+        return costs
+
+    def drop(self, blocks: set[int]) -> None:
+        """Give blocks up: they leave their groups, and so does what the optimiser knows about them."""
+        for group in self.groups:
+            keep = [row for row, i in enumerate(group.index) if i not in blocks]
+            if len(keep) == len(group.index):
+                continue
+            kept = {id(leaf): self._rows(leaf, keep) for leaf in group.leaves}
+            for param_group in self.adam.param_groups:
+                param_group["params"] = [kept.get(id(p), p) for p in param_group["params"]]
+            group.latents = [kept[id(y)] for y in group.latents]
+            group.own = kept.get(id(group.own), group.own)
+            group.index = [group.index[row] for row in keep]
+            group.target, group.lmbda, group.step = group.target[keep], group.lmbda[keep], group.step[keep]
+            group.unit, group.bases = group.unit[keep], group.bases.pick(keep)
+            group.weight = None if group.weight is None else group.weight[keep]
+            if keep:
+                group.net = network_with(self.base.config, group.bases.weights(group.bases.values)).to(self.device)
+        self.groups = [group for group in self.groups if group.index]
+
+    def _rows(self, leaf: torch.Tensor, keep: list[int]) -> torch.Tensor:
+        """Some rows of a leaf, with their share of the optimiser's state."""
+        fewer = leaf.detach()[keep].clone().requires_grad_()
+        state = self.adam.state.pop(leaf, {})
+        self.adam.state[fewer] = {key: value[keep] if value.ndim else value for key, value in state.items()}
+        return fewer
+
+    def latents(self) -> dict[int, list[torch.Tensor]]:
+        """Real latents of every block that was not given up."""
+        return {i: [y[row] for y in g.latents] for g in self.groups for row, i in enumerate(g.index)}
+
+    def own(self) -> dict[int, Delta]:
+        """Changes of the weights of single blocks."""
+        out = {}
+        for group in self.groups:
+            for row, i in enumerate(group.index):
+                values = group.own[row] if group.own.shape[0] else torch.zeros(group.unit.shape[1])
+                out[i] = self._delta(values, self.mask.masked(i))
+        return out
+
+    def shared_delta(self) -> Delta | None:
+        """Changes that all blocks share."""
+        if not self.shared.shape[0]:
+            return None
+        return self._delta(self.shared[0], np.zeros(self.shared.shape[1], bool))
+
+    def _delta(self, values: torch.Tensor, masked: np.ndarray) -> Delta:
+        whole = torch.floor(values.detach() + 0.5).to(torch.int32).cpu().numpy()
+        return Delta(self.options.exponents, np.where(masked, 0, whole), masked)
+
+
+def _between(ends: tuple[float, float], fraction: float) -> float:
+    return ends[0] + (ends[1] - ends[0]) * fraction

@@ -1,0 +1,51 @@
+"""How blocks are over-fitted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+EXPONENTS = (2, 2, 7, 7)
+"""Units of differences by kind of layer: four steps of an 8-bit weight; 1/128 of a float."""
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How blocks are over-fitted.
+
+    Attributes
+    ----------
+    iterations : int
+        Steps of gradient; 0 takes the feed-forward start as it is.
+    differences : "own", "shared" or "none"
+        Every block has changes of its own, all blocks share them, or the bases stay as they are.
+    mask_ratio : float
+        Share of the weights of every layer that a block keeps; 1 keeps all and sends no mask.
+    start : "analysis" or "zero"
+        Latents from the feed-forward network, or none.
+    lr_latents, lr_differences : float
+        Learning rates of Adam, per latent and per unit of difference; they fall to a hundredth.
+    temperature, noise : tuple of float
+        Of soft rounding, at its start and end.
+    hard_share : float
+        Last share of the iterations that rounds hard.
+    sparsity : float
+        Weight of the estimated bits of differences.
+    exponents : tuple of int
+        Units of differences by kind of layer (FORMAT.md 8.3).
+    threads : int
+        Threads on a CPU; 0 takes one per core, up to eight.
+    """
+
+    iterations: int = 1000
+    differences: Literal["own", "shared", "none"] = "own"
+    mask_ratio: float = 1.0
+    start: Literal["analysis", "zero"] = "analysis"
+    lr_latents: float = 0.06
+    lr_differences: float = 0.05
+    temperature: tuple[float, float] = (0.3, 0.1)
+    noise: tuple[float, float] = (0.22, 0.12)
+    hard_share: float = 0.15
+    sparsity: float = 1.0
+    exponents: tuple[int, ...] = EXPONENTS
+    threads: int = 0
