@@ -30,7 +30,8 @@ class ActionSpec:
     checkable : bool
         Whether it is a switch.
     needs : str
-        "" always enabled; "source" with a document; "original" with a picture to encode; "tnc" with a TNC stream.
+        "" always enabled; "source" with a document; "original" with a picture to encode; "tnc" with a TNC stream;
+        "blind" in a blind pair.
     separator : bool
         Whether a line precedes it.
     """

@@ -94,18 +94,3 @@ def caption(rendition: Rendition, tnc: Rendition, follow: Follow, channels: int 
     parts.append(rendition.note)
     status = " \u00b7 ".join(part for part in parts if part)
     return Caption(size, rate, estimate + format_psnr(rendition.psnr_db), status, rendition.settings_text)
-
-
-def readout(renditions: list[Rendition], cursor: tuple[int, int] | None) -> list[tuple[str, str, str]]:
-    """(id, label, "R G B") of every pane at the cursor; empty without one."""
-    if cursor is None:
-        return []
-    rows = []
-    for rendition in renditions:
-        if rendition.image is None:
-            continue
-        x, y = cursor
-        if x < rendition.image.width_px and y < rendition.image.height_px:
-            r, g, b = rendition.image.rgb_at(x, y)
-            rows.append((rendition.id, rendition.label, f"{r:3d} {g:3d} {b:3d}"))
-    return rows

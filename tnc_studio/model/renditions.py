@@ -8,6 +8,7 @@ from enum import StrEnum
 import numpy as np
 
 from codec.blockmap import BlockMap
+from codec.errors import InputError
 from codec.picture import Picture
 from codec.run import Run
 
@@ -53,6 +54,10 @@ class DisplayImage:
         b, g, r = (int(v) for v in self.levels[0][y, x, :3])
         return r, g, b
 
+    def picture(self) -> Picture:
+        """Make an 8-bit RGB picture of what is shown."""
+        return Picture.from_array(self.levels[0][..., 2::-1])
+
     @classmethod
     def of(cls, picture: Picture) -> DisplayImage:
         """Make the paintable form; costs a few ms per megapixel, so call it in a worker."""
@@ -73,11 +78,13 @@ class DisplayImage:
 
 
 def _bgrx(picture: Picture) -> np.ndarray:
-    rgb = picture.rgb
-    if picture.bit_depth > 8:
-        rgb = (rgb >> (picture.bit_depth - 8)).astype(np.uint8)
-    array = np.full((*rgb.shape[:2], 4), 255, np.uint8)
-    array[..., :3] = rgb[..., ::-1]
+    """Plane by plane: `Picture.rgb` would keep a second copy of a large picture."""
+    if picture.color == "ycbcr":
+        raise InputError("convert YCbCr explicitly before it is shown", where=picture.name)
+    array = np.full((picture.height_px, picture.width_px, 4), 255, np.uint8)
+    planes = picture.planes if picture.color == "rgb" else picture.planes * 3
+    for channel, plane in enumerate(reversed(planes)):
+        array[..., channel] = plane if picture.bit_depth == 8 else plane >> (picture.bit_depth - 8)
     return array
 
 
@@ -103,7 +110,7 @@ class Rendition:
     Attributes
     ----------
     id : str
-        "original", "tnc", "stream" or an anchor's id.
+        "original", "tnc", "stream", an anchor's id, "run:..." for an earlier run, "file:..." for a file from disk.
     label : str
         Name to show.
     state : State
@@ -126,6 +133,8 @@ class Rendition:
         Why there is nothing to show, or what is going on.
     partial : bool
         Whether a preview covers a window only; its PSNR is that of the window.
+    samples : Picture or None
+        The samples themselves, where no run holds them.
     """
 
     id: str
@@ -140,6 +149,12 @@ class Rendition:
     settings_text: str = ""
     note: str = ""
     partial: bool = False
+    samples: Picture | None = None
+
+    @property
+    def picture(self) -> Picture | None:
+        """Samples behind the pixels; None where only the pixels are known (a preview of a part)."""
+        return self.run.reconstruction if self.run is not None else self.samples
 
     def with_note(self, note: str) -> Rendition:
         """Make the same rendition with another note."""

@@ -8,14 +8,18 @@ from pathlib import Path
 
 from codec.rd.curves import BdRow
 from codec.rd.rows import RdRow
+from tnc_studio.model.blind import BlindTest, Side
+from tnc_studio.model.compare import Compare, CompareMode, Difference
 from tnc_studio.model.curves import Curves, Metric
 from tnc_studio.model.observer import Event
-from tnc_studio.model.renditions import ORIGINAL, TNC, Rendition
+from tnc_studio.model.renditions import ORIGINAL, TNC, DisplayImage, Rendition
 from tnc_studio.model.settings import Tuning
 from tnc_studio.model.source import Source
-from tnc_studio.model.viewstate import ViewState
+from tnc_studio.model.viewstate import PaneView, ViewState
 
-PANES_MIN, PANES_MAX = 2, 4
+PANES_MIN, PANES_MAX = 1, 4
+PAIR = 2
+"""Panes of a wipe and of a blind pair."""
 DEFAULT_PANES = (TNC, "bpg", "vvc", ORIGINAL)
 DEFAULT_PANE_COUNT = 3
 
@@ -59,6 +63,10 @@ class Session:
 
     def __init__(self) -> None:
         self.view = ViewState()
+        self.views = tuple(PaneView(self.view) for _ in range(PANES_MAX))
+        self.compare = Compare()
+        self.blind = BlindTest()
+        self.differences: dict[str, DisplayImage] = {}
         self.curves = Curves()
         self.source: Source | None = None
         self.stream: bytes = b""
@@ -81,6 +89,8 @@ class Session:
         self.metric_changed: Event[[]] = Event()
         self.panes_changed: Event[[]] = Event()
         self.overlay_changed: Event[[]] = Event()
+        self.compare_changed: Event[[]] = Event()
+        self.difference_changed: Event[[str]] = Event()
         self.message: Event[[Message]] = Event()
 
     def set_source(self, source: Source, stream: bytes = b"") -> None:
@@ -88,6 +98,7 @@ class Session:
         self.source = source
         self.stream = stream
         self.renditions.clear()
+        self.differences.clear()
         self.curves.clear()
         self.view.set_picture_size(source.width_px, source.height_px)
         self.source_changed.emit()
@@ -107,8 +118,11 @@ class Session:
         else:
             self.labels[rendition_id] = label
         self.labels_changed.emit()
-        if label is None and rendition_id in self.pane_ids:
-            self.mend_panes()
+        if label is None:
+            self.renditions.pop(rendition_id, None)
+            self.differences.pop(rendition_id, None)
+            if rendition_id in self.pane_ids:
+                self.mend_panes()
 
     def mend_panes(self) -> None:
         """Give panes whose rendition does not exist here one that is not shown yet."""
@@ -130,9 +144,64 @@ class Session:
         self.rendition_changed.emit(rendition.id)
 
     @property
+    def visible_count(self) -> int:
+        """Number of renditions on screen."""
+        return self.pane_count if self.compare.mode is CompareMode.SIDE else PAIR
+
+    @property
     def visible_ids(self) -> tuple[str, ...]:
         """Renditions of the panes on screen."""
-        return self.pane_ids[: self.pane_count]
+        return self.pane_ids[: self.visible_count]
+
+    def shown_id(self, index: int) -> str:
+        """What a pane shows: its rendition, or what the blind pair puts there."""
+        if self.compare.mode is CompareMode.BLIND and index < PAIR:
+            return self.blind.sides(*self.pane_ids[:PAIR])[index]
+        return self.pane_ids[index]
+
+    @property
+    def active_view(self) -> PaneView:
+        """View of the pane that commands act on."""
+        return self.views[self.active_pane]
+
+    def set_linked(self, linked: bool) -> None:
+        """Link all panes, or let each go its own way; offsets survive either change."""
+        if linked != self.view.linked:
+            self.view.linked = linked
+            self.compare_changed.emit()
+
+    def align_panes(self) -> None:
+        """Take every pane's own offset and zoom away."""
+        for view in self.views:
+            view.offset_x, view.offset_y, view.zoom_ratio = 0.0, 0.0, 1.0
+        self.view.changed.emit()
+
+    def set_compare(self, **changes: object) -> None:
+        """Change how renditions are compared."""
+        compare = replace(self.compare, **changes)  # type: ignore[arg-type]
+        if compare == self.compare:
+            return
+        mode_before, difference_before = self.compare.mode, self.compare.difference
+        self.compare = compare
+        if compare.difference is Difference.OFF and difference_before is not Difference.OFF:
+            self.differences.clear()
+        if compare.mode is CompareMode.BLIND and mode_before is not CompareMode.BLIND:
+            self.blind.mix()
+        self.compare_changed.emit()
+        if compare.mode is not mode_before:
+            self.panes_changed.emit()
+
+    def show_difference(self, rendition_id: str, image: DisplayImage) -> None:
+        """Put a computed difference in place."""
+        self.differences[rendition_id] = image
+        self.difference_changed.emit(rendition_id)
+
+    def vote(self, said: Side) -> None:
+        """Take an answer on the blind pair."""
+        first, second = (self.labels.get(id_, id_) for id_ in self.pane_ids[:PAIR])
+        name = self.source.name if self.source else ""
+        self.blind.vote(said, picture=name, first=first, second=second, scale=self.view.scale)
+        self.compare_changed.emit()
 
     def set_pane(self, index: int, rendition_id: str) -> None:
         """Choose the rendition of a pane."""
@@ -143,7 +212,7 @@ class Session:
             self.panes_changed.emit()
 
     def set_pane_count(self, count: int) -> None:
-        """Show two to four panes."""
+        """Show one to four panes."""
         count = min(max(count, PANES_MIN), PANES_MAX)
         if count != self.pane_count:
             self.pane_count = count

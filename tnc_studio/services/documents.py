@@ -51,7 +51,7 @@ class Documents:
             picture, image = answer
             self._session.set_label(STREAM, None)
             self._session.set_source(Source(picture, path))
-            self._session.show(Rendition(ORIGINAL, "Original", State.FINAL, image))
+            self._session.show(Rendition(ORIGINAL, "Original", State.FINAL, image, samples=picture))
             self.opened.emit(path)
 
         self._submit(FILES, "open", work, done, f"Opening {path.name}")
@@ -72,7 +72,7 @@ class Documents:
             stream, picture, image, psnr_db, info = answer
             rendition = Rendition(
                 STREAM, path.name, State.FINAL, image, None, 8 * info.rd_bytes / picture.pixels, info.rd_bytes, psnr_db,
-                f"QP {info.qp:g}", f"model {info.model}" if info.model else "",
+                f"QP {info.qp:g}", f"model {info.model}" if info.model else "", samples=picture,
             )  # fmt: skip
             self._session.set_label(STREAM, path.name)
             if psnr_db is None:
@@ -111,6 +111,19 @@ class Documents:
         if not rows:
             raise InputError("there are no RD points to export yet")
         self._save(path, lambda: write_csv(rows, path))
+
+    def export_votes(self, path: Path) -> None:
+        """Write the counts of the blind pairs, and every vote beside them (`NAME-votes.csv`)."""
+        blind = self._session.blind
+        if not blind.votes:
+            raise InputError("nobody has voted yet")
+        counts, votes = blind.counts_csv(), blind.votes_csv()
+
+        def write() -> None:
+            write_bytes(path, counts.encode())
+            write_bytes(path.with_name(f"{path.stem}-votes{path.suffix}"), votes.encode())
+
+        self._save(path, write)
 
     def export_plot(self, path: Path, *, dark: bool) -> None:
         """Write the RD plot with the current points ringed."""

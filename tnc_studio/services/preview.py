@@ -23,6 +23,9 @@ def preview_window(session: Session) -> Window | None:
     view = session.view
     if view.fitting or session.rendition(TNC).image is None:
         return None
+    panes = [session.views[index] for index, id_ in enumerate(session.visible_ids) if id_ == TNC]
+    if not all(pane.aligned for pane in panes):
+        return None  # a pane looks elsewhere
     top, left, height, width = view.visible_window()
     window = _aligned(session, top, left, top + height, left + width)
     return None if window[2] * window[3] > SHARE * view.height_px * view.width_px else window

@@ -14,8 +14,10 @@ from tnc_studio.model.session import Session
 from tnc_studio.model.settings import Follow
 from tnc_studio.services.anchors import AnchorService
 from tnc_studio.services.bd import BdService
+from tnc_studio.services.differences import DifferenceService
 from tnc_studio.services.documents import Documents
 from tnc_studio.services.encoder import EncoderFactory, TncFactory
+from tnc_studio.services.gallery import Gallery
 from tnc_studio.services.jobs import JobService
 from tnc_studio.services.tnc import TncService
 from tnc_studio.services.trouble import report
@@ -48,10 +50,13 @@ class Studio:
         chosen = registered_anchors() if anchors is None else anchors
         self.anchors = AnchorService(self.session, self.jobs, chosen, slow_rungs)
         self.bd = BdService(self.session, self.jobs)
+        self.differences = DifferenceService(self.session, self.jobs)
+        self.gallery = Gallery(self.session, self.jobs, self.factory)
         self.session.source_changed.connect(self._start)
         self.session.panes_changed.connect(self.anchors.follow)
         self.tnc.previewed.connect(self.anchors.follow)
         self.tnc.settled.connect(self.anchors.follow)
+        self.tnc.settled.connect(self._keep_run)
 
     def open(self, path: Path) -> None:
         """Open a file."""
@@ -63,6 +68,12 @@ class Studio:
         if source is not None and source.has_original:
             self.tnc.start()
             self.anchors.start()
+
+    def _keep_run(self) -> None:
+        """Every settled TNC encode stays selectable."""
+        run = self.session.rendition(TNC).run
+        if run is not None:
+            self.gallery.add_run(run)
 
     def restart(self) -> None:
         """Encode again, after a cancel or an error."""

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
+    QInputDialog,
     QLabel,
     QLineEdit,
     QTableWidget,
@@ -51,6 +52,20 @@ def ask_save(parent: QWidget, title: str, suggestion: str, suffix: str) -> Path 
         return None
     path = Path(name)
     return path if path.suffix else path.with_suffix(suffix)
+
+
+def ask_external(parent: QWidget, folder: str) -> tuple[Path, int | None] | None:
+    """Ask for a picture that was coded elsewhere, and for the bytes that it took (its own size to begin with)."""
+    patterns = " ".join(f"*{suffix}" for suffix in (*PICTURE_SUFFIXES, *STREAM_SUFFIXES))
+    name, _ = QFileDialog.getOpenFileName(parent, "External picture", folder, f"Pictures and streams ({patterns})")
+    if not name:
+        return None
+    path = Path(name)
+    size, ok = QInputDialog.getInt(
+        parent, "External picture", f"Bytes that {path.name} took as coded (0: unknown)",
+        min(path.stat().st_size, 2**31 - 1), 0, 2**31 - 1,
+    )  # fmt: skip
+    return (path, size or None) if ok else None
 
 
 class KeyboardDialog(QDialog):

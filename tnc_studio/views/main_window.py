@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QToolButto
 from codec.errors import CodecError
 from tnc_studio.actions.build import make_actions, make_menus, make_toolbar, retint
 from tnc_studio.actions.table import BY_ID
+from tnc_studio.model.compare import CompareMode
 from tnc_studio.model.curves import Metric
 from tnc_studio.model.renditions import TNC
 from tnc_studio.model.settings import Follow
@@ -21,6 +22,7 @@ from tnc_studio.services.trouble import report
 from tnc_studio.theme.palette import apply_theme, current
 from tnc_studio.theme.tokens import ICON_PX
 from tnc_studio.views.compare import CompareView
+from tnc_studio.views.compare_commands import HoldKey, check_compare, compare_handlers
 from tnc_studio.views.dialogs import AboutDialog, KeyboardDialog, ask_open, ask_save
 from tnc_studio.views.message_bar import MessageBar
 from tnc_studio.views.rd_panel import RdPanel
@@ -58,9 +60,11 @@ class MainWindow(QMainWindow):
         self._make_docks()
         self._make_status()
         self._make_recent_menu()
+        release = HoldKey(self.actions_by_id["flicker"], lambda: self.session.set_compare(flicker=False), self)
+        QApplication.instance().installEventFilter(release)  # type: ignore[union-attr]
         self.session.source_changed.connect(self._refresh_title)
         for event in (self.session.source_changed, self.session.panes_changed, self.session.tuning_changed,
-                      self.session.overlay_changed):  # fmt: skip
+                      self.session.overlay_changed, self.session.compare_changed):  # fmt: skip
             event.connect(self._refresh_actions)
         self.session.rendition_changed.connect(lambda _: self._refresh_actions())
         studio.documents.opened.connect(self._opened)
@@ -71,13 +75,13 @@ class MainWindow(QMainWindow):
             self.default_layout()
 
     def _handlers(self) -> dict[str, Callable[[], object]]:
-        session, studio, view = self.session, self.studio, self.session.view
+        session, studio = self.session, self.studio
         handlers: dict[str, Callable[[], object]] = {
             "open": self.ask_open,
-            "save_stream": lambda: self._save("Save the TNC stream", ".tnc", studio.documents.save_stream),
-            "save_picture": lambda: self._save("Save the decoded picture", ".png", studio.documents.save_picture),
-            "export_csv": lambda: self._save("Export RD points", ".csv", studio.documents.export_csv, "-rd"),
-            "export_png": lambda: self._save("Export the RD plot", ".png", self._export_plot, "-rd"),
+            "save_stream": lambda: self.save_as("Save the TNC stream", ".tnc", studio.documents.save_stream),
+            "save_picture": lambda: self.save_as("Save the decoded picture", ".png", studio.documents.save_picture),
+            "export_csv": lambda: self.save_as("Export RD points", ".csv", studio.documents.export_csv, "-rd"),
+            "export_png": lambda: self.save_as("Export the RD plot", ".png", self._export_plot, "-rd"),
             "quit": self.close,
             "encode": studio.restart,
             "cancel": self.escape,
@@ -88,13 +92,13 @@ class MainWindow(QMainWindow):
             "follow_bytes": lambda: studio.set_follow(Follow.BYTES),
             "follow_psnr": lambda: studio.set_follow(Follow.PSNR),
             "follow_fixed": lambda: studio.set_follow(Follow.FIXED),
-            "fit": view.fit,
-            "actual": lambda: view.set_scale(1.0),
-            "zoom_200": lambda: view.set_scale(2.0),
-            "zoom_400": lambda: view.set_scale(4.0),
-            "zoom_800": lambda: view.set_scale(8.0),
-            "zoom_in": lambda: view.zoom(1),
-            "zoom_out": lambda: view.zoom(-1),
+            "fit": lambda: session.active_view.fit(),
+            "actual": lambda: session.active_view.set_scale(1.0),
+            "zoom_200": lambda: session.active_view.set_scale(2.0),
+            "zoom_400": lambda: session.active_view.set_scale(4.0),
+            "zoom_800": lambda: session.active_view.set_scale(8.0),
+            "zoom_in": lambda: session.active_view.zoom(1),
+            "zoom_out": lambda: session.active_view.zoom(-1),
             "overlay_off": lambda: session.set_overlay(map_id=""),
             "overlay_bits": lambda: self._toggle_overlay("bits"),
             "overlay_qp": lambda: self._toggle_overlay("qp"),
@@ -102,15 +106,11 @@ class MainWindow(QMainWindow):
             "theme_light": lambda: self.set_theme("light"),
             "theme_toggle": lambda: self.set_theme("light" if current().name == "dark" else "dark"),
             "full_screen": self._toggle_full_screen,
-            "pane_next": lambda: self.compare.activate((session.active_pane + 1) % session.pane_count),
-            "rendition_next": self._next_rendition,
             "metric_next": self._next_metric,
             "keyboard": lambda: self._show_dialog(KeyboardDialog(self)),
             "about": self._about,
         }
-        for count in (2, 3, 4):
-            handlers[f"panes_{count}"] = lambda count=count: session.set_pane_count(count)  # type: ignore[misc]
-        return handlers
+        return handlers | compare_handlers(self)
 
     def _make_body(self) -> None:
         body = QWidget()
@@ -190,7 +190,8 @@ class MainWindow(QMainWindow):
         self.store.add_recent(path)
         self.store.folder = str(path.parent)
 
-    def _save(self, title: str, suffix: str, save: Callable[[Path], None], tail: str = "") -> None:
+    def save_as(self, title: str, suffix: str, save: Callable[[Path], None], tail: str = "") -> None:
+        """Ask for a path and save there; an error goes to the message bar."""
         source = self.session.source
         stem = Path(source.name).stem if source else "picture"
         suggestion = str(Path(self.store.folder or ".") / f"{stem}{tail}{suffix}")
@@ -233,12 +234,6 @@ class MainWindow(QMainWindow):
         """Show a map, or nothing where it is shown already."""
         self.session.set_overlay(map_id="" if self.session.overlay.map_id == map_id else map_id)
 
-    def _next_rendition(self) -> None:
-        ids = list(self.session.labels)
-        index = self.session.active_pane
-        place = ids.index(self.session.pane_ids[index]) if self.session.pane_ids[index] in ids else -1
-        self.session.set_pane(index, ids[(place + 1) % len(ids)])
-
     def _next_metric(self) -> None:
         metrics = list(Metric)
         self.session.set_metric(metrics[(metrics.index(self.session.metric) + 1) % len(metrics)])
@@ -264,14 +259,16 @@ class MainWindow(QMainWindow):
             "source": source is not None,
             "original": source is not None and source.has_original,
             "tnc": session.rendition(TNC).run is not None or bool(session.stream),
+            "blind": source is not None and session.compare.mode is CompareMode.BLIND,
         }
         for id_, action in self.actions_by_id.items():
             action.setEnabled(has[BY_ID[id_].needs])
         for id_ in (
-            f"panes_{session.pane_count}", f"follow_{session.tuning.follow.value}", f"theme_{current().name}",
+            f"follow_{session.tuning.follow.value}", f"theme_{current().name}",
             f"overlay_{session.overlay.map_id or 'off'}",
         ):  # fmt: skip
             self.actions_by_id[id_].setChecked(True)
+        check_compare(session, self.actions_by_id)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Accept files."""

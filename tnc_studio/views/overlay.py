@@ -1,46 +1,14 @@
-"""Block maps as colours, and the legend that says what the colours mean."""
+"""The legend that says what the colours of a block map mean."""
 
 from __future__ import annotations
 
 import numpy as np
-import pyqtgraph as pg
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from codec.blockmap import BlockMap
-
-LUT_SIZE = 256
-
-
-def color_table(block_map: BlockMap) -> np.ndarray:
-    """`(256, 4)` BGRA colours of a map's colour bar; viridis where the map names an unknown one."""
-    name = "CET-D1" if block_map.color_map == "diverging" else block_map.color_map
-    try:
-        colors = pg.colormap.get(name)
-    except FileNotFoundError:
-        colors = pg.colormap.get("viridis")
-    table = colors.getLookupTable(0.0, 1.0, LUT_SIZE, alpha=True)
-    return np.ascontiguousarray(table[:, [2, 1, 0, 3]]).astype(np.uint8)
-
-
-def value_range(block_map: BlockMap) -> tuple[float, float]:
-    """Ends of the colour bar; symmetric for diverging maps, never empty."""
-    if block_map.value_range is not None:
-        low, high = block_map.value_range
-    else:
-        low, high = float(np.min(block_map.values)), float(np.max(block_map.values))
-    if block_map.color_map == "diverging":
-        reach = max(abs(low), abs(high))
-        low, high = -reach, reach
-    return (low, high) if high > low else (low - 0.5, low + 0.5)
-
-
-def map_colors(block_map: BlockMap) -> np.ndarray:
-    """`(rows, cols, 4)` BGRA colours of every block."""
-    low, high = value_range(block_map)
-    share = (np.asarray(block_map.values, np.float64) - low) / (high - low)
-    return color_table(block_map)[np.clip(share * (LUT_SIZE - 1) + 0.5, 0, LUT_SIZE - 1).astype(np.intp)]
+from tnc_studio.theme.map_colors import LUT_SIZE, color_table, value_range
 
 
 class MapLegend(QWidget):

@@ -1,20 +1,61 @@
-"""`Pane`: a canvas with its caption: which rendition, bytes, bpp, PSNR, mismatch, settings."""
+"""`Pane`: a canvas with its caption, and the layers that a canvas shows of a session."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
-from tnc_studio.model.captions import caption
+from tnc_studio.model.compare import CompareMode, Difference
+from tnc_studio.model.readout import pixel_texts
 from tnc_studio.model.renditions import TNC
 from tnc_studio.model.session import Session
 from tnc_studio.theme.codec_colors import codec_color
-from tnc_studio.theme.tokens import SPACE_M, SPACE_S, SPACE_XS
-from tnc_studio.views.canvas import PictureCanvas
-from tnc_studio.views.overlay import map_colors
-from tnc_studio.views.widgets import ElidedLabel, Swatch, scaled_font
+from tnc_studio.views.canvas import Layer, PictureCanvas
+from tnc_studio.views.caption import BLIND_NAMES, PaneCaption
+from tnc_studio.views.overlay_painting import BlockOverlay
 
 EMPTY_HINT = "Open a picture or a .tnc stream (Ctrl+O),\nor drop one here"
+
+
+def layer_of(session: Session, index: int) -> Layer:
+    """What the canvas of a pane shows: its rendition, the reference while flickering, or a difference."""
+    compare, view, id_ = session.compare, session.views[index], session.shown_id(index)
+    blind = compare.mode is CompareMode.BLIND
+    if session.source is None:
+        return Layer(view, message=EMPTY_HINT)
+    differs = compare.difference is not Difference.OFF and id_ != compare.reference and not blind
+    if compare.flicker and not blind:
+        id_, differs = compare.reference, False
+    rendition = session.rendition(id_)
+    label = session.labels.get(id_, id_)
+    name = BLIND_NAMES[min(index, 1)] if blind else label
+    color = "" if blind else codec_color(id_)
+    if not view.aligned:
+        dx, dy = view.offset_px
+        name += f"  moved {dx:+d}, {dy:+d} px" + (f", \u00d7{view.zoom_ratio:.3g}" if view.zoom_ratio != 1 else "")
+    if rendition.image is None:
+        return Layer(view, None, name, color, rendition.note or "coding\u2026")
+    reference = session.rendition(compare.reference) if differs and compare.difference is not Difference.SSIM else None
+
+    def values(x: int, y: int) -> tuple[str, ...]:
+        return pixel_texts(rendition, x, y, compare.readout, reference)
+
+    if not differs:
+        overlay = None if compare.flicker or blind else overlay_of(session, id_)
+        return Layer(view, rendition.image, name, color, overlay=overlay, values=values)
+    name = f"{name}: {compare.difference_text}"
+    image = session.differences.get(id_)
+    message = "" if image is not None else "computing the difference\u2026"
+    return Layer(view, image, name, color, message, overlay=overlay_of(session, id_), values=values)
+
+
+def overlay_of(session: Session, rendition_id: str) -> BlockOverlay | None:
+    """Chosen block map of a rendition."""
+    overlay = session.overlay
+    shown = session.rendition(rendition_id).block_map(overlay.map_id) if overlay.map_id else None
+    if shown is None or rendition_id != TNC:
+        return None
+    return BlockOverlay(shown, opacity=overlay.opacity)
 
 
 class Pane(QFrame):
@@ -34,106 +75,84 @@ class Pane(QFrame):
         super().__init__(parent)
         self._session = session
         self.index = index
-        self.canvas = PictureCanvas(session.view, self)
+        self.canvas = PictureCanvas(session.view, session.views[index], self)
         self.canvas.pressed.connect(lambda: self.activated.emit(index))
+        self.caption = PaneCaption(session, index, self)
+        self.caption.activated.connect(self.activated.emit)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.canvas, 1)
-        layout.addWidget(self._make_caption())
-        self.refresh_labels()
+        layout.addWidget(self.caption)
         self.refresh()
 
     @property
     def rendition_id(self) -> str:
         """What this pane shows."""
-        return self._session.pane_ids[self.index]
-
-    def _make_caption(self) -> QWidget:
-        box = self._caption = QFrame()
-        box.setObjectName("caption")
-        box.setProperty("current", False)
-        self._swatch, self._choice = Swatch(), QComboBox()
-        self._choice.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self._choice.setMinimumContentsLength(8)
-        self._choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        self._choice.setAccessibleName(f"Rendition of pane {self.index + 1}")
-        self._choice.setToolTip("Which rendition this pane shows")
-        self._choice.activated.connect(self._chosen)
-        top = QHBoxLayout()
-        top.setSpacing(SPACE_S)
-        top.addWidget(self._swatch)
-        top.addWidget(self._choice)
-        top.addStretch(1)
-        self._figures = [QLabel() for _ in range(3)]
-        figures = QHBoxLayout()
-        figures.setSpacing(SPACE_S)
-        for label, name in zip(self._figures, ("Bytes", "Bits per pixel", "PSNR over RGB"), strict=True):
-            label.setFont(scaled_font(label, 1.0, bold=True))
-            label.setAccessibleName(name)
-            figures.addWidget(label)
-        figures.addStretch(1)
-        self._status = ElidedLabel()
-        self._status.setAccessibleName("Quality and mismatch against TNC")
-        self._settings = ElidedLabel()
-        self._settings.setObjectName("muted")
-        self._settings.setAccessibleName("Settings")
-        layout = QVBoxLayout(box)
-        layout.setContentsMargins(SPACE_M, SPACE_S, SPACE_M, SPACE_S)
-        layout.setSpacing(SPACE_XS)
-        layout.addLayout(top)
-        layout.addLayout(figures)
-        layout.addWidget(self._status)
-        layout.addWidget(self._settings)
-        return box
-
-    def _chosen(self, row: int) -> None:
-        self.activated.emit(self.index)
-        self._session.set_pane(self.index, str(self._choice.itemData(row)))
+        return self._session.shown_id(self.index)
 
     def refresh_labels(self) -> None:
         """List the renditions there are."""
-        self._choice.clear()
-        for rendition_id, label in self._session.labels.items():
-            self._choice.addItem(label, rendition_id)
-        self._choice.setCurrentIndex(self._choice.findData(self.rendition_id))
+        self.caption.refresh_labels()
 
     def set_current(self, current: bool) -> None:
         """Mark the pane that commands act on."""
-        if self._caption.property("current") != current:
-            self._caption.setProperty("current", current)
-            self._caption.style().unpolish(self._caption)
-            self._caption.style().polish(self._caption)
+        self.caption.set_current(current)
 
     def refresh(self) -> None:
         """Show the present rendition and its figures."""
-        session = self._session
-        rendition = session.rendition(self.rendition_id)
-        self._choice.setCurrentIndex(self._choice.findData(self.rendition_id))
-        self._swatch.set_color(codec_color(self.rendition_id))
-        if session.source is None:
-            self.canvas.show_image(None, EMPTY_HINT)
-        elif rendition.image is None:
-            self.canvas.show_image(None, rendition.note or "coding\u2026")
-        else:
-            self.canvas.show_image(rendition.image)
-        self.refresh_overlay()
-        channels = len(session.source.picture.planes) if session.source else 3
-        text = caption(rendition, session.rendition(TNC), session.tuning.follow, channels)
-        for label, value in zip(self._figures, (text.size, text.rate, text.psnr), strict=True):
-            label.setText(value)
-        self._status.setText(text.status)
-        self._settings.setText(text.settings)
-        label_text = session.labels.get(self.rendition_id, self.rendition_id)
-        self.canvas.setAccessibleName(f"Picture {self.index + 1}: {label_text}")
+        self.refresh_canvas()
+        text = self.caption.refresh()
+        blind = self._session.compare.mode is CompareMode.BLIND
+        label = BLIND_NAMES[min(self.index, 1)] if blind else self._session.labels.get(self.rendition_id, "")
+        self.canvas.setAccessibleName(f"Picture {self.index + 1}: {label}")
         self.canvas.setAccessibleDescription(", ".join(filter(None, (text.size, text.rate, text.psnr, text.status))))
 
-    def refresh_overlay(self) -> None:
-        """Lay the chosen block map over TNC."""
-        overlay = self._session.overlay
-        rendition = self._session.rendition(self.rendition_id)
-        shown = rendition.block_map(overlay.map_id) if overlay.map_id and self.rendition_id == TNC else None
-        if shown is None:
-            self.canvas.show_overlay(None, (16, 16), 0.0)
-        else:
-            self.canvas.show_overlay(map_colors(shown), shown.block_px, overlay.opacity)
+    def refresh_canvas(self) -> None:
+        """Show the pixels and what lies over them."""
+        self.canvas.show_layers([layer_of(self._session, self.index)], loupe=self._session.compare.loupe)
+
+
+class WipePane(QFrame):
+    """Two renditions in one place with a line between them that the mouse moves."""
+
+    activated = Signal(int)
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.canvas = PictureCanvas(session.view, session.views[0], self)
+        self.canvas.setAccessibleName("Wipe between two renditions")
+        self.canvas.wiped.connect(lambda share: session.set_compare(wipe_share=share))
+        self.captions = [PaneCaption(session, index, self) for index in range(2)]
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.canvas, 1)
+        self._line = QFrame()
+        line = QHBoxLayout(self._line)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(2)
+        for one in self.captions:
+            one.activated.connect(self.activated.emit)
+            line.addWidget(one, 1)
+        layout.addWidget(self._line)
+        self.refresh()
+
+    def refresh_labels(self) -> None:
+        """List the renditions there are."""
+        for one in self.captions:
+            one.refresh_labels()
+
+    def refresh(self) -> None:
+        """Show both renditions and their figures."""
+        for one in self.captions:
+            one.refresh()
+            one.set_current(True)
+        self.refresh_canvas()
+
+    def refresh_canvas(self) -> None:
+        """Show the pixels and the line."""
+        session, compare = self._session, self._session.compare
+        layers = [layer_of(session, 0), layer_of(session, 1)]
+        self.canvas.show_layers(layers, wipe=(compare.wipe_share, compare.wipe_upright), loupe=compare.loupe)

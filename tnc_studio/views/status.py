@@ -7,19 +7,22 @@ from html import escape
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QToolButton, QWidget
 
-from tnc_studio.model.captions import readout
+from tnc_studio.model.compare import CompareMode, Difference
+from tnc_studio.model.readout import NAMES, pixel_texts
 from tnc_studio.model.renditions import TNC
 from tnc_studio.model.session import Session
 from tnc_studio.services.jobs import JobService
 from tnc_studio.theme.codec_colors import codec_color
 from tnc_studio.theme.icons import icon
+from tnc_studio.theme.palette import current
 from tnc_studio.theme.tokens import SPACE_M, SPACE_S
+from tnc_studio.views.caption import BLIND_NAMES
 
 BAR_WIDTH_PX = 56
 
 
 class PixelReadout(QLabel):
-    """Zoom, cursor position, and R G B of every pane there."""
+    """Zoom, cursor position, and the values of every pane there."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -28,34 +31,48 @@ class PixelReadout(QLabel):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.setAccessibleName("Pixel values at the cursor")
         self.setContentsMargins(SPACE_M, 0, 0, 0)
-        session.view.cursor_changed.connect(self.refresh)
-        session.view.changed.connect(self.refresh)
-        session.panes_changed.connect(self.refresh)
+        for event in (session.view.cursor_changed, session.view.changed, session.panes_changed,
+                      session.compare_changed, session.overlay_changed):  # fmt: skip
+            event.connect(self.refresh)
         session.rendition_changed.connect(lambda _: self.refresh())
         self.refresh()
 
     def refresh(self) -> None:
         """Read the pixels under the cursor."""
-        session, view = self._session, self._session.view
-        parts = [f"{100 * view.scale:.4g} %"] if session.source else []
+        session, view, compare = self._session, self._session.view, self._session.compare
+        parts = [f"{100 * session.active_view.scale:.4g} %"] if session.source else []
         if view.cursor is not None:
             parts.append(f"x {view.cursor[0]}, y {view.cursor[1]}")
-        shown = [session.rendition(rendition_id) for rendition_id in dict.fromkeys(session.visible_ids)]
-        for rendition_id, label, values in readout(shown, view.cursor):
-            square = f"<span style='color:{codec_color(rendition_id)}'>\u25a0</span>"
-            numbers = values.replace(" ", "&nbsp;")
-            text = f"{square}&nbsp;{escape(label.partition(' (')[0])}&nbsp;<b>{numbers}</b>"
-            if rendition_id == TNC and (value := self._block_text()) is not None:
-                text += f"&nbsp;({escape(value)})"
-            parts.append(text)
-        self.setText("&nbsp;&nbsp;&nbsp;".join(parts))
+            parts.append(f"<span>{NAMES[compare.readout]}</span>")
+            parts += [self._pane_text(index) for index in range(session.visible_count)]
+        self.setText("&nbsp;&nbsp;&nbsp;".join(part for part in parts if part))
 
-    def _block_text(self) -> str | None:
-        cursor, overlay = self._session.view.cursor, self._session.overlay
+    def _pane_text(self, index: int) -> str:
+        session, compare = self._session, self._session.compare
+        blind = compare.mode is CompareMode.BLIND
+        id_, cursor = session.shown_id(index), session.views[index].cursor
+        rendition = session.rendition(id_)
+        if cursor is None:
+            return ""
+        differs = compare.difference is not Difference.OFF and not blind and id_ != compare.reference
+        texts = [" ".join(f"{text:>3}" for text in pixel_texts(rendition, *cursor, compare.readout))]
+        if differs:
+            reference = session.rendition(compare.reference)
+            texts.append("\u0394 " + " ".join(pixel_texts(rendition, *cursor, compare.readout, reference)))
+        color = current().muted if blind else codec_color(id_)
+        name = BLIND_NAMES[index] if blind else rendition.label.partition(" (")[0]
+        text = f"<span style='color:{color}'>\u25a0</span>&nbsp;{escape(name)}"
+        text += f"&nbsp;<b>{escape(' '.join(texts)).replace(' ', '&nbsp;')}</b>"
+        if id_ == TNC and not blind and (value := self._block_text(*cursor)) is not None:
+            text += f"&nbsp;({escape(value)})"
+        return text
+
+    def _block_text(self, x: int, y: int) -> str | None:
+        overlay = self._session.overlay
         shown = self._session.rendition(TNC).block_map(overlay.map_id) if overlay.map_id else None
-        if cursor is None or shown is None:
+        if shown is None:
             return None
-        row, col = cursor[1] // shown.block_px[0], cursor[0] // shown.block_px[1]
+        row, col = y // shown.block_px[0], x // shown.block_px[1]
         inside = row < shown.values.shape[0] and col < shown.values.shape[1]
         return shown.text(row, col) if inside else None
 

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from codec.picture import Picture
-from tnc_studio.model.captions import caption, format_bytes, format_psnr, readout, signed
-from tnc_studio.model.renditions import ORIGINAL, TNC, DisplayImage, Rendition, State
+from tnc_studio.model.captions import caption, format_bytes, format_psnr, signed
+from tnc_studio.model.renditions import TNC, Rendition, State
 from tnc_studio.model.settings import Follow
 
 
@@ -48,12 +46,3 @@ def test_an_unavailable_anchor_says_why() -> None:
     text = caption(Rendition("vvc", "VVC", State.UNAVAILABLE, note="no ffmpeg"), TNC_FINAL, Follow.BYTES)
     assert text.status == "no ffmpeg"
     assert text.psnr == "\u2013"
-
-
-def test_readout_has_every_pane_at_the_cursor() -> None:
-    array = np.zeros((4, 5, 3), np.uint8)
-    array[2, 3] = (10, 20, 30)
-    image = DisplayImage.of(Picture.from_array(array))
-    shown = [Rendition(ORIGINAL, "Original", State.FINAL, image), Rendition(TNC, "TNC")]
-    assert readout(shown, (3, 2)) == [(ORIGINAL, "Original", " 10  20  30")]
-    assert readout(shown, None) == []

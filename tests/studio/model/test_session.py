@@ -41,4 +41,4 @@ def test_panes() -> None:
     session.set_pane(1, TNC)
     assert session.visible_ids[1] == TNC
     session.set_pane_count(0)
-    assert session.pane_count == 2
+    assert session.pane_count == 1

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tnc_studio.model.viewstate import ViewState
+from tnc_studio.model.viewstate import PaneView, ViewState
 
 
 @pytest.fixture
@@ -70,3 +70,54 @@ def test_the_cursor_leaves_with_the_picture(view: ViewState) -> None:
     view.set_cursor((3, 4))
     view.set_cursor((-1, 4))
     assert seen == [(3, 4), None]
+
+
+def test_linked_panes_move_together_and_free_ones_alone(view: ViewState) -> None:
+    first, second = PaneView(view), PaneView(view)
+    view.set_scale(2.0)
+    first.pan(-20, 10)
+    assert (second.center_x, second.center_y) == (first.center_x, first.center_y) == (810, 295)
+    view.linked = False
+    second.pan(-20, 0)
+    second.set_scale(4.0, (820, 295))
+    assert (first.center_x, first.scale) == (810, 2.0)
+    assert (second.center_x, second.scale) == (820, 4.0)
+
+
+def test_an_offset_survives_linking_again(view: ViewState) -> None:
+    first, second = PaneView(view), PaneView(view)
+    view.set_scale(1.0)
+    view.linked = False
+    second.pan(-3, 2)
+    view.linked = True
+    first.pan(-100, 0)
+    assert (second.center_x - first.center_x, second.center_y - first.center_y) == (3, -2)
+    second.set_scale(2.0, (900, 300))
+    assert (second.center_x - first.center_x, second.center_y - first.center_y) == (3, -2)
+    second.set_cursor((503, 198))
+    assert view.cursor == first.cursor == (500, 200)
+    assert second.cursor == (503, 198)
+    second.align()
+    assert second.aligned
+    assert second.cursor == (500, 200)
+
+
+def test_the_point_under_the_mouse_stays_there_in_a_moved_pane(view: ViewState) -> None:
+    pane = PaneView(view)
+    view.set_scale(1.0)
+    view.linked = False
+    pane.pan(50, 50)
+    view.linked = True
+    before = (600 - pane.center_x) * pane.scale
+    pane.zoom(2, (600, 300))
+    assert (600 - pane.center_x) * pane.scale == pytest.approx(before)
+
+
+def test_fit_of_a_free_pane_shows_its_whole_picture(view: ViewState) -> None:
+    pane = PaneView(view)
+    view.set_scale(3.0)
+    view.linked = False
+    pane.fit()
+    assert pane.scale == pytest.approx(0.25)
+    assert (pane.center_x, pane.center_y) == (800, 300)
+    assert view.scale == 3.0

@@ -25,11 +25,11 @@ LONG_MS = 30_000
 
 def test_every_pane_names_its_rendition_and_its_figures(opened: MainWindow) -> None:
     panes = opened.compare.panes[:3]
-    assert [pane._choice.currentText() for pane in panes] == ["TNC", "BPG (x265 equivalent)", "JPEG"]
+    assert [pane.caption.choice.currentText() for pane in panes] == ["TNC", "BPG (x265 equivalent)", "JPEG"]
     tnc = opened.session.rendition(TNC)
-    figures = [label.text() for label in panes[0]._figures]
+    figures = [label.text() for label in panes[0].caption.figures]
     assert figures == [f"{tnc.size_bytes:,} B".replace(",", "\u202f"), f"{tnc.bpp:.3f} bpp", f"{tnc.psnr_db:.2f} dB"]
-    assert "% bytes" in panes[1]._status.text()
+    assert "% bytes" in panes[1].caption.status.text()
     assert not opened.compare.panes[3].isVisible()
 
 
@@ -88,7 +88,7 @@ def test_100_percent_is_pixel_exact_and_sharp_beyond(opened: MainWindow) -> None
     for scale in (1, 4):
         opened.session.view.set_scale(float(scale))
         shot = pane.canvas.grab().toImage()
-        left, top = pane.canvas._origin()
+        left, top = pane.canvas.origin()
         for x, y in ((90, 80), (100, 88), (110, 95)):
             for corner in (0, scale - 1):
                 color = shot.pixelColor(round(left + x * scale) + corner, round(top + y * scale) + corner)
@@ -118,7 +118,7 @@ def test_pane_count_and_choice_of_rendition(qtbot: QtBot, opened: MainWindow) ->
     opened.actions_by_id["rendition_next"].trigger()
     assert opened.session.pane_ids[1] == "jpeg"
     qtbot.waitUntil(lambda: opened.studio.idle, timeout=LONG_MS)
-    assert "% bytes" in opened.compare.panes[1]._status.text()
+    assert "% bytes" in opened.compare.panes[1].caption.status.text()
 
 
 def test_follow_modes_from_panel_and_menu(qtbot: QtBot, opened: MainWindow) -> None:
@@ -145,7 +145,7 @@ def test_overlay_with_legend_and_value_at_the_cursor(opened: MainWindow) -> None
     opened.session.view.set_cursor((20, 20))
     assert "(14 bit)" in opened.readout.text()
     shot = canvas.grab().toImage()
-    left, top = canvas._origin()
+    left, top = canvas.origin()
     scale = opened.session.view.scale
     color = shot.pixelColor(round(left + 4 * scale), round(top + 4 * scale))
     assert (color.red(), color.green(), color.blue()) == pytest.approx((68, 1, 84), abs=3), "viridis starts violet"
@@ -194,7 +194,7 @@ def test_themes_switch_and_are_remembered(opened: MainWindow, store: Store) -> N
     light = opened.compare.grab().toImage()
     opened.actions_by_id["theme_toggle"].trigger()
     assert current().name == "dark"
-    caption = opened.compare.panes[0]._caption.geometry().center()
+    caption = opened.compare.panes[0].caption.geometry().center()
     dark = opened.compare.grab().toImage()
     assert (
         light.pixelColor(caption.x(), caption.y() + 30).lightness()

@@ -1,0 +1,158 @@
+"""`Gallery`: renditions that stay: earlier runs, and files from disk that somebody else coded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from codec.errors import InputError
+from codec.files import read_bytes, read_picture
+from codec.jobs import CancelToken, Progress
+from codec.metrics.psnr import check_comparable, psnr_rgb_db
+from codec.picture import Picture
+from codec.run import Run
+from tnc_studio.model.renditions import DisplayImage, Rendition, State
+from tnc_studio.model.session import Session
+from tnc_studio.model.source import STREAM_SUFFIXES
+from tnc_studio.services.encoder import EncoderFactory
+from tnc_studio.services.jobs import FILES, JobService
+from tnc_studio.services.lanes import Priority
+from tnc_studio.services.trouble import report
+
+RUN, FILE = "run:", "file:"
+RUNS_MAX = 32
+RUNS_LIMIT_BYTES = 512 << 20
+"""Cap on the samples of all runs that are kept; the oldest ones that no pane shows go first."""
+
+
+class Gallery:
+    """Offers earlier runs and external files to the panes.
+
+    Parameters
+    ----------
+    clock : callable
+        Text of the time of day that tells runs of one setting apart.
+    """
+
+    def __init__(
+        self, session: Session, jobs: JobService, factory: EncoderFactory,
+        clock: Callable[[], str] = lambda: time.strftime("%H:%M:%S"),
+    ) -> None:  # fmt: skip
+        self._session = session
+        self._jobs = jobs
+        self._factory = factory
+        self._clock = clock
+        self._runs: dict[str, Run] = {}
+        self._files = 0
+        session.source_changed.connect(self._forget)
+        session.panes_changed.connect(self._fill)
+
+    @property
+    def runs(self) -> list[Run]:
+        """Runs that can be shown, oldest first."""
+        return list(self._runs.values())
+
+    def add_run(self, run: Run) -> str:
+        """Keep a run of the open picture; returns the id of its rendition."""
+        source = self._session.source
+        if source is None or run.source_hash != source.picture.source_hash:
+            raise InputError("this run belongs to another picture", where=run.label)
+        id_ = RUN + run.key[:16]
+        if id_ not in self._runs:
+            self._runs[id_] = run
+            self._session.set_label(id_, f"{run.label} {run.metrics['bytes']:,.0f} B ({self._clock()})")
+            self._trim()
+        return id_
+
+    def show_run(self, run: Run, pane: int | None = None) -> str:
+        """Put a run into a pane (the current one by default); returns the id of its rendition."""
+        id_ = self.add_run(run)
+        self._session.set_pane(self._session.active_pane if pane is None else pane, id_)
+        self._fill()
+        return id_
+
+    def open_external(self, path: Path, size_bytes: int | None) -> None:
+        """Show a picture that was coded elsewhere in the current pane.
+
+        Parameters
+        ----------
+        size_bytes : int or None
+            What it took as coded; None where nobody knows. A TNC stream says it itself.
+        """
+        source, pane = self._session.source, self._session.active_pane
+        if source is None:
+            raise InputError("open the original first: an external picture is compared with it", where=path.name)
+        original = source.picture
+
+        def work(progress: Progress, cancel: CancelToken) -> tuple[Picture, DisplayImage, int | None, float]:
+            size = size_bytes
+            if path.suffix.lower() in STREAM_SUFFIXES:
+                stream = read_bytes(path)
+                picture, size = self._factory.decode(stream, progress, cancel), self._factory.inspect(stream).rd_bytes
+            else:
+                picture = read_picture(path)
+            picture = replace(picture, name=path.name)
+            check_comparable(original, picture)
+            return picture, DisplayImage.of(picture), size, psnr_rgb_db(original, picture)
+
+        def done(answer: tuple[Picture, DisplayImage, int | None, float]) -> None:
+            if self._session.source is not source:
+                return
+            picture, image, size, psnr_db = answer
+            self._files += 1
+            id_ = f"{FILE}{self._files}"
+            self._session.set_label(id_, f"{path.name} (external)")
+            self._session.show(
+                Rendition(
+                    id_, path.name, State.FINAL, image, None, None if size is None else 8 * size / original.pixels,
+                    size, psnr_db, "external", "" if size is not None else "byte count unknown", samples=picture,
+                )
+            )  # fmt: skip
+            self._session.set_pane(pane, id_)
+
+        self._jobs.submit(
+            FILES, f"external.{path}", work, done=done, note=f"Opening {path.name}", priority=Priority.INTERACTIVE,
+            failed=lambda error: report(self._session, error, f"Opening {path.name}"),
+        )  # fmt: skip
+
+    def _forget(self) -> None:
+        """Another picture: nothing of the old one fits."""
+        self._runs.clear()
+        for id_ in [id_ for id_ in self._session.labels if id_.startswith((RUN, FILE))]:
+            self._session.set_label(id_, None)
+
+    def _fill(self) -> None:
+        """Make the pixels of the runs that panes show."""
+        for id_ in dict.fromkeys(self._session.pane_ids):
+            if id_ in self._runs and self._session.rendition(id_).image is None:
+                self._make(id_, self._runs[id_])
+
+    def _make(self, id_: str, run: Run) -> None:
+        def done(image: DisplayImage) -> None:
+            if self._runs.get(id_) is run:
+                metrics = run.metrics
+                texts = f"quality {metrics['quality']:g}", ", ".join(f"{k} {v}" for k, v in run.settings.items())
+                self._session.show(
+                    Rendition(
+                        id_, self._session.labels[id_], State.FINAL, image, run, metrics["bpp"], int(metrics["bytes"]),
+                        metrics.get("psnr_rgb_db"), *texts,
+                    )
+                )  # fmt: skip
+
+        self._jobs.submit(
+            FILES, f"gallery.{id_}", lambda progress, cancel: DisplayImage.of(run.reconstruction), done=done,
+            failed=lambda error: report(self._session, error, f"Showing {run.label}"), priority=Priority.INTERACTIVE,
+        )  # fmt: skip
+
+    def _trim(self) -> None:
+        """Let the oldest runs go that are on no pane, until the rest fits."""
+        spare = [id_ for id_ in self._runs if id_ not in self._session.pane_ids]
+        while spare and (len(self._runs) > RUNS_MAX or self._bytes() > RUNS_LIMIT_BYTES):
+            oldest = spare.pop(0)
+            del self._runs[oldest]
+            self._session.set_label(oldest, None)
+
+    def _bytes(self) -> int:
+        return sum(plane.nbytes for run in self._runs.values() for plane in run.reconstruction.planes)

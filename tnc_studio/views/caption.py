@@ -1,0 +1,116 @@
+"""`PaneCaption`: what stands under a pane: which rendition, bytes, bpp, PSNR, mismatch, settings."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from tnc_studio.model.captions import Caption, caption
+from tnc_studio.model.compare import CompareMode
+from tnc_studio.model.renditions import TNC
+from tnc_studio.model.session import Session
+from tnc_studio.theme.codec_colors import codec_color
+from tnc_studio.theme.tokens import SPACE_M, SPACE_S, SPACE_XS
+from tnc_studio.views.widgets import ElidedLabel, Swatch, scaled_font
+
+BLIND_NAMES = ("Left", "Right")
+
+
+class PaneCaption(QFrame):
+    """Name and figures of a pane's rendition; says nothing while a blind pair is on.
+
+    Parameters
+    ----------
+    session : Session
+        What to tell about.
+    index : int
+        Which pane, from 0.
+    """
+
+    activated = Signal(int)
+
+    def __init__(self, session: Session, index: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._index = index
+        self.setObjectName("caption")
+        self.setProperty("current", False)
+        self.swatch, self.choice, self.blind_name = Swatch(), QComboBox(), QLabel()
+        self.choice.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.choice.setMinimumContentsLength(8)
+        self.choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.choice.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.choice.setAccessibleName(f"Rendition of pane {index + 1}")
+        self.choice.setToolTip("Which rendition this pane shows")
+        self.choice.activated.connect(self._chosen)
+        self.blind_name.setFont(scaled_font(self.blind_name, 1.1, bold=True))
+        self.top_line = QHBoxLayout()
+        self.top_line.setSpacing(SPACE_S)
+        self.top_line.addWidget(self.swatch)
+        self.top_line.addWidget(self.choice, 1)
+        self.top_line.addWidget(self.blind_name)
+        self.figures = [QLabel() for _ in range(3)]
+        figures = QHBoxLayout()
+        figures.setSpacing(SPACE_S)
+        for label, name in zip(self.figures, ("Bytes", "Bits per pixel", "PSNR over RGB"), strict=True):
+            label.setFont(scaled_font(label, 1.0, bold=True))
+            label.setAccessibleName(name)
+            figures.addWidget(label)
+        figures.addStretch(1)
+        self.status = ElidedLabel()
+        self.status.setAccessibleName("Quality and mismatch against TNC")
+        self.settings = ElidedLabel()
+        self.settings.setObjectName("muted")
+        self.settings.setAccessibleName("Settings")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE_M, SPACE_S, SPACE_M, SPACE_S)
+        layout.setSpacing(SPACE_XS)
+        layout.addLayout(self.top_line)
+        layout.addLayout(figures)
+        layout.addWidget(self.status)
+        layout.addWidget(self.settings)
+        self.refresh_labels()
+
+    def _chosen(self, row: int) -> None:
+        self.activated.emit(self._index)
+        self._session.set_pane(self._index, str(self.choice.itemData(row)))
+
+    def refresh_labels(self) -> None:
+        """List the renditions there are."""
+        self.choice.clear()
+        for rendition_id, label in self._session.labels.items():
+            self.choice.addItem(label, rendition_id)
+        view = self.choice.view()
+        view.setMinimumWidth(min(480, view.sizeHintForColumn(0) + 4 * SPACE_M))
+        self._refresh_choice()
+
+    def _refresh_choice(self) -> None:
+        self.choice.setCurrentIndex(self.choice.findData(self._session.pane_ids[self._index]))
+
+    def set_current(self, current: bool) -> None:
+        """Mark the pane that commands act on."""
+        if self.property("current") != current:
+            self.setProperty("current", current)
+            self.style().unpolish(self)
+            self.style().polish(self)
+
+    def refresh(self) -> Caption:
+        """Show the present rendition and its figures; returns what was written."""
+        session, blind = self._session, self._session.compare.mode is CompareMode.BLIND
+        rendition_id = session.pane_ids[self._index]
+        rendition = session.rendition(rendition_id)
+        self._refresh_choice()
+        self.swatch.set_color(codec_color(rendition_id))
+        self.choice.setVisible(not blind)
+        self.swatch.setVisible(not blind)
+        self.blind_name.setVisible(blind)
+        self.blind_name.setText(BLIND_NAMES[min(self._index, 1)])
+        channels = len(session.source.picture.planes) if session.source else 3
+        text = caption(rendition, session.rendition(TNC), session.tuning.follow, channels)
+        if blind:
+            text = Caption("", "", "", "which is which shows after the vote", "")
+        for label, value in zip(self.figures, (text.size, text.rate, text.psnr), strict=True):
+            label.setText(value)
+        self.status.setText(text.status)
+        self.settings.setText(text.settings)
+        return text
