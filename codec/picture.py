@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -34,6 +34,8 @@ class Picture:
         Opaque metadata, carried and never interpreted by the codec.
     name : str
         Where it came from, for messages and tables.
+    alpha : numpy.ndarray or None
+        Opacity, 0 to `peak`, of the size and type of the first plane; colours are not multiplied by it.
     """
 
     planes: tuple[np.ndarray, ...]
@@ -42,6 +44,7 @@ class Picture:
     icc: bytes = field(default=b"", repr=False)
     exif: bytes = field(default=b"", repr=False)
     name: str = ""
+    alpha: np.ndarray | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.planes) != (1 if self.color == "grey" else 3):
@@ -55,18 +58,25 @@ class Picture:
             raise InputError(f"samples of {self.bit_depth} bits must be {dtype.__name__}", where=self.name)
         if self.color == "rgb" and len({p.shape for p in self.planes}) != 1:
             raise InputError("R, G and B must have the same size", where=self.name)
+        if self.alpha is not None and (self.alpha.shape != self.planes[0].shape or self.alpha.dtype != dtype):
+            raise InputError("alpha must be like the first plane", where=self.name)
 
     @classmethod
     def from_array(cls, array: np.ndarray, *, name: str = "", icc: bytes = b"", exif: bytes = b"") -> Picture:
-        """Make a picture of an `(H, W)` or `(H, W, 3)` array of `uint8` or `uint16`."""
+        """Make a picture of an `(H, W)` or `(H, W, channels)` array of `uint8` or `uint16`.
+
+        Channels are grey and alpha (2), RGB (3) or RGB and alpha (4).
+        """
         if array.dtype not in (np.uint8, np.uint16) or array.ndim not in (2, 3):
             raise InputError(f"expected uint8 or uint16 of two or three dimensions, got {array.dtype}", where=name)
         depth = 8 * array.dtype.itemsize
         if array.ndim == 2:
             return cls((np.ascontiguousarray(array),), "grey", depth, icc, exif, name)
-        if array.shape[2] != 3:
-            raise InputError(f"expected three channels, got {array.shape[2]}", where=name)
-        return cls(tuple(np.ascontiguousarray(array[..., c]) for c in range(3)), "rgb", depth, icc, exif, name)
+        channels = [np.ascontiguousarray(array[..., c]) for c in range(array.shape[2])]
+        if not 2 <= len(channels) <= 4:
+            raise InputError(f"expected two to four channels, got {len(channels)}", where=name)
+        alpha = None if len(channels) == 3 else channels.pop()
+        return cls(tuple(channels), "grey" if len(channels) == 1 else "rgb", depth, icc, exif, name, alpha)
 
     @property
     def height_px(self) -> int:
@@ -102,15 +112,21 @@ class Picture:
     def source_hash(self) -> str:
         """SHA-256 over colour, depth, sizes and samples (metadata left out), in hex."""
         digest = hashlib.sha256(f"{self.color} {self.bit_depth}".encode())
-        for plane in self.planes:
+        for plane in self.planes if self.alpha is None else (*self.planes, self.alpha):
             digest.update(f"{plane.shape} {plane.dtype}".encode())
             digest.update(np.ascontiguousarray(plane).data)
         return digest.hexdigest()
 
     def crop(self, top: int, left: int, height: int, width: int) -> Picture:
         """Cut a window out of a picture whose planes all have the same size."""
-        window = tuple(np.ascontiguousarray(p[top : top + height, left : left + width]) for p in self.planes)
-        return Picture(window, self.color, self.bit_depth, self.icc, self.exif, self.name)
+        area = np.s_[top : top + height, left : left + width]
+        alpha = None if self.alpha is None else np.ascontiguousarray(self.alpha[area])
+        return replace(self, planes=tuple(np.ascontiguousarray(p[area]) for p in self.planes), alpha=alpha)
+
+    @property
+    def opaque(self) -> Picture:
+        """The colours alone."""
+        return self if self.alpha is None else replace(self, alpha=None)
 
 
 def luma(rgb: np.ndarray) -> np.ndarray:

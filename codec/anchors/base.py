@@ -10,6 +10,9 @@ from codec.errors import AnchorError
 from codec.jobs import CancelToken
 from codec.picture import Picture
 
+CHROMA_FORMATS = {"444": "4:4:4", "420": "4:2:0"}
+"""As options of a codec's name, and as people write them."""
+
 
 @dataclass(frozen=True)
 class QualityRange:

@@ -1,8 +1,4 @@
-"""HEVC intra by libx265, set up to be what `bpgenc -e x265` makes: stands in for BPG where that is not installed.
-
-BPG is an HEVC intra picture in a small container. On Kodak this stream plus 20 bytes is within 0.4 % BD-rate of
-bpgenc's files; at the same QP it is a little larger and better, so only curves can be compared, never equal QPs.
-"""
+"""HEVC intra by libx265, through ffmpeg."""
 
 from __future__ import annotations
 
@@ -10,79 +6,117 @@ from functools import cache
 
 import numpy as np
 
-from codec.anchors.base import Anchor, QualityRange, check_input
+from codec.anchors.base import CHROMA_FORMATS, Anchor, QualityRange, check_input
 from codec.anchors.ffmpeg import decode_frame, encode_raw, ffmpeg_path, ffmpeg_version, missing
-from codec.anchors.padding import Crop, cut, pad, unwrap, wrap
+from codec.anchors.padding import Crop, grow, unwrap, wrap
 from codec.anchors.process import run_process
+from codec.anchors.yuv import to_picture, to_planes
+from codec.errors import AnchorError
 from codec.jobs import CancelToken
-from codec.picture import Picture, rgb_to_ycbcr, to_samples, ycbcr_to_rgb
+from codec.picture import Picture
 
-CONTAINER_BYTES = 20
-"""What BPG's container adds to the HEVC data; it would also hold the true size of a padded picture."""
 SMALLEST_PX = 16
 """x265 refuses smaller pictures."""
+_SMALLEST_PLACEBO_PX = 32
+"""Smaller ones have coding tree units too small for the transform depth of this preset."""
 
 
 class HevcAnchor(Anchor):
-    """x265 veryslow, 4:4:4, 8-bit full-range BT.601; grey as 4:0:0."""
+    """x265 veryslow, 8-bit full-range BT.601; grey as 4:0:0.
 
-    id = "bpg"
+    Parameters
+    ----------
+    chroma : {"444", "420"}
+        Chroma format.
+    """
+
+    id = "hevc"
     suffix = ".hevc"
-    label = "BPG (x265 equivalent)"
-    settings_text = "x265 veryslow ssim 4:4:4 8 bit, HEVC bytes + 20"
     quality = QualityRange(0, 51, 1, True, "QP", (16, 46, 3))
+
+    def __init__(self, chroma: str = "444") -> None:
+        if chroma not in CHROMA_FORMATS:
+            raise AnchorError(f"hevc has no chroma format {chroma!r}", hint=", ".join(CHROMA_FORMATS))
+        self.chroma = chroma
+
+    @property
+    def label(self) -> str:
+        """Names the encoder, and chroma where it is halved."""
+        return "HEVC (x265)" if self.chroma == "444" else "HEVC (x265 4:2:0)"
+
+    @property
+    def settings_text(self) -> str:
+        """Preset and format."""
+        return f"x265 veryslow ssim {CHROMA_FORMATS[self.chroma]} 8 bit"
 
     @property
     def version(self) -> str:
         """Versions of x265 and ffmpeg."""
-        return f"x265 {_x265_version()}, ffmpeg {ffmpeg_version()}" if ffmpeg_version() else ""
+        return x265_versions()
 
     def availability(self) -> str | None:
-        """Whether ffmpeg has libx265."""
+        """Whether ffmpeg has libx265 and an HEVC decoder."""
         return missing("libx265", "hevc")
 
     def encode(self, picture: Picture, quality: float, *, cancel: CancelToken | None = None) -> bytes:
-        """Encode to an HEVC elementary stream, after a cropping header where a side is under 16 px."""
+        """Encode to an HEVC elementary stream, after a cropping header where it cannot say the true size."""
         check_input(picture)
         self.quality.check(quality)
-        grey = picture.color == "grey"
-        samples = picture.planes[0][None] if grey else to_samples(rgb_to_ycbcr(picture.rgb)).transpose(2, 0, 1)
-        padded = pad(samples, 1, SMALLEST_PX)
-        params = f"qp={quality:g}:keyint=1:info=0:hash=0:pools=none:frame-threads=1"
-        options = ["-frames:v", "1", "-c:v", "libx265", "-preset", "veryslow", "-tune", "ssim"]
-        options += ["-x265-params", params, "-f", "hevc"]
-        stream = encode_raw(
-            padded.tobytes(),
-            "gray" if grey else "yuv444p",
-            padded.shape[2],
-            padded.shape[1],
-            options,
-            timeout_s=60 + 60e-6 * picture.pixels,
-            cancel=cancel,
-        )
-        crop = Crop(picture.width_px, picture.height_px, grey)
-        return wrap(stream, crop) if padded.shape != samples.shape else stream
+        stream = encode_x265(to_planes(picture, self.chroma), quality, cancel=cancel)
+        crop = Crop(picture.width_px, picture.height_px)
+        multiple = 2 if self.chroma == "420" and picture.color != "grey" else 1
+        plain = all(side >= SMALLEST_PX and not side % multiple for side in (crop.width_px, crop.height_px))
+        return stream if plain else wrap(stream, crop)
 
     def decode(self, stream: bytes, *, cancel: CancelToken | None = None) -> Picture:
         """Decode with ffmpeg's own HEVC decoder; colour in float."""
         crop, payload = unwrap(stream)
-        planes = cut(decode_frame(payload, "hevc", [], timeout_s=120, cancel=cancel), crop)
-        if len(planes) == 1:
-            return Picture.from_array(np.ascontiguousarray(planes[0]))
-        return Picture.from_array(to_samples(ycbcr_to_rgb(planes.transpose(1, 2, 0).astype(np.float64))))
+        return to_picture(decode_frame(payload, "hevc", [], timeout_s=120, cancel=cancel), crop)
 
-    def rd_bytes(self, stream: bytes) -> int:
-        """HEVC bytes plus BPG's container."""
-        return len(unwrap(stream)[1]) + CONTAINER_BYTES
+
+def encode_x265(
+    planes: list[np.ndarray],
+    qp: float,
+    *,
+    preset: str = "veryslow",
+    whole_blocks: bool = False,
+    cancel: CancelToken | None,
+) -> bytes:
+    """Encode one or three 8-bit planes, whose chroma may be halved both ways, to an intra stream.
+
+    What x265 cannot take is padded with its edge, 8 px and less to 16. With `whole_blocks` such a picture has coding
+    blocks of at least 16 px, so that the size of the coded picture follows from the true one as BPG computes it.
+    """
+    height, width = planes[0].shape
+    halved = len(planes) == 3 and planes[1].shape != planes[0].shape
+    size = [max(-(-side // (1 + halved)) * (1 + halved), SMALLEST_PX) for side in (height, width)]
+    padded = [
+        grow(plane, *(size if not index or not halved else (side // 2 for side in size)))
+        for index, plane in enumerate(planes)
+    ]
+    params = f"qp={qp:g}:keyint=1:info=0:hash=0:pools=none:frame-threads=1"
+    if whole_blocks and min(height, width) <= SMALLEST_PX // 2:
+        params += f":min-cu-size={SMALLEST_PX}"
+    if min(size) < _SMALLEST_PLACEBO_PX and preset == "placebo":
+        preset = "veryslow"
+    pix_fmt = "gray" if len(planes) == 1 else "yuv420p" if halved else "yuv444p"
+    options = ["-frames:v", "1", "-c:v", "libx265", "-preset", preset, "-tune", "ssim"]
+    options += ["-x265-params", params, "-f", "hevc"]
+    raw = b"".join(plane.tobytes() for plane in padded)
+    timeout_s = 60 + 240e-6 * height * width
+    return encode_raw(raw, pix_fmt, size[1], size[0], options, timeout_s=timeout_s, cancel=cancel)
 
 
 @cache
-def _x265_version() -> str:
-    """The encoder tells its version only in its log, so one empty 16x16 picture is encoded."""
-    if missing("libx265", "hevc") is not None:
+def x265_versions() -> str:
+    """Versions of x265 and ffmpeg, "" where one lacks.
+
+    The encoder tells its own only in its log, so one empty 16x16 picture is encoded.
+    """
+    if not ffmpeg_version() or missing("libx265", "hevc") is not None:
         return ""
     arguments = [ffmpeg_path(), "-hide_banner", "-f", "rawvideo", "-pix_fmt", "gray", "-s", "16x16", "-i", "-"]
     arguments += ["-frames:v", "1", "-c:v", "libx265", "-x265-params", "pools=none", "-f", "null", "-"]
     _, log = run_process(arguments, stdin=bytes(256), timeout_s=30)
     _, _, tail = log.partition("HEVC encoder version ")
-    return tail.split()[0] if tail else ""
+    return f"x265 {tail.split()[0] if tail else '?'}, ffmpeg {ffmpeg_version()}"

@@ -8,7 +8,7 @@ import numpy as np
 import PIL
 from PIL import Image, UnidentifiedImageError
 
-from codec.anchors.base import Anchor, QualityRange, check_input
+from codec.anchors.base import CHROMA_FORMATS, Anchor, QualityRange, check_input
 from codec.anchors.ffmpeg import MAX_PIXELS
 from codec.errors import AnchorError
 from codec.jobs import CancelToken, check
@@ -16,13 +16,33 @@ from codec.picture import Picture
 
 
 class JpegAnchor(Anchor):
-    """4:4:4, progressive, optimised Huffman tables; grey as one component."""
+    """Progressive, optimised Huffman tables; grey as one component.
+
+    Parameters
+    ----------
+    chroma : {"444", "420"}
+        Chroma format.
+    """
 
     id = "jpeg"
     suffix = ".jpg"
-    label = "JPEG"
-    settings_text = "Pillow 4:4:4 optimised progressive"
+    chroma = "444"
     quality = QualityRange(1, 100, 1, False, "quality", (5, 95, 5))
+
+    def __init__(self, chroma: str = "444") -> None:
+        if chroma not in CHROMA_FORMATS:
+            raise AnchorError(f"jpeg has no chroma format {chroma!r}", hint=", ".join(CHROMA_FORMATS))
+        self.chroma = chroma
+
+    @property
+    def label(self) -> str:
+        """Says so where chroma is halved."""
+        return "JPEG" if self.chroma == "444" else "JPEG (4:2:0)"
+
+    @property
+    def settings_text(self) -> str:
+        """Program and format."""
+        return f"Pillow {CHROMA_FORMATS[self.chroma]} optimised progressive"
 
     @property
     def version(self) -> str:
@@ -40,7 +60,8 @@ class JpegAnchor(Anchor):
         self.quality.check(quality)
         image = Image.fromarray(picture.planes[0] if picture.color == "grey" else picture.rgb)
         buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=round(quality), subsampling=0, optimize=True, progressive=True)
+        subsampling = {"444": 0, "420": 2}[self.chroma]
+        image.save(buffer, "JPEG", quality=round(quality), subsampling=subsampling, optimize=True, progressive=True)
         return buffer.getvalue()
 
     def decode(self, stream: bytes, *, cancel: CancelToken | None = None) -> Picture:

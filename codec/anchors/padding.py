@@ -35,6 +35,11 @@ def pad(planes: np.ndarray, multiple: int, smallest: int) -> np.ndarray:
     return np.pad(planes, margins, mode="edge")
 
 
+def grow(plane: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Grow a plane at the right and bottom to the given size."""
+    return np.pad(plane, [(0, height - plane.shape[0]), (0, width - plane.shape[1])], mode="edge")
+
+
 def wrap(stream: bytes, crop: Crop) -> bytes:
     """Put the cropping header in front."""
     return _HEADER.pack(MAGIC, _GREY if crop.grey else 0, crop.width_px, crop.height_px) + stream

@@ -88,7 +88,8 @@ class VvcAnchor(Anchor):
     def decode(self, stream: bytes, *, cancel: CancelToken | None = None) -> Picture:
         """Decode with ffmpeg's own VVC decoder; chroma up by Lanczos at 16 bit, colour in float."""
         crop, payload = unwrap(stream)
-        planes = cut(decode_frame(payload, "vvc", ["-vf", _UPSAMPLE], timeout_s=240, cancel=cancel), crop)
+        decoded = decode_frame(payload, "vvc", ["-vf", _UPSAMPLE], timeout_s=240, cancel=cancel)
+        planes = cut(np.stack(decoded), crop)
         if crop is not None and crop.grey:
             return Picture.from_array(to_samples(planes[0] * (255 / _PEAK_16)))
         rgb = ycbcr_to_rgb(planes.transpose(1, 2, 0).astype(np.float64), _PEAK_16)

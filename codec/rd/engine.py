@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from codec.anchors.base import Anchor, QualityRange
 from codec.anchors.cache import RunCache
-from codec.anchors.registry import ANCHOR_IDS, get_anchor
+from codec.anchors.registry import get_anchor
 from codec.anchors.runs import run_anchor
-from codec.errors import AnchorError, Cancelled, CodecError, SettingsError
+from codec.errors import Cancelled, CodecError, SettingsError
 from codec.jobs import CancelToken, Progress, check, no_progress
 from codec.picture import Picture
 from codec.rd.rows import RdRow, row_of_run
@@ -32,8 +32,6 @@ def get_codec(spec: str, *, device: str = "auto") -> Anchor:
     """Codec of a name on the command line: "tnc", "tnc:small", "tnc:1" (effort 1); "bpg", "vvc:slow" ... of anchors."""
     id_, *options = spec.split(":")
     if id_ != "tnc":
-        if id_ not in ANCHOR_IDS:
-            raise AnchorError(f"unknown codec {id_!r}", hint=f"one of tnc, {', '.join(ANCHOR_IDS)}")
         return get_anchor(spec)
     efforts = [int(option) for option in options if option.isdecimal()]
     models = [option for option in options if option and not option.isdecimal()]

@@ -44,8 +44,10 @@ CODECS: dict[str, CodecStyle] = {
     "avif": CodecStyle("#8a6d00", "#e6c200", "v"),
     "jxl": CodecStyle("#5b4fc4", "#a79df5", "P"),
     "webp": CodecStyle("#6b6b6b", "#b5b5b5", "X"),
+    "hevc": CodecStyle("#a33d00", "#ffb27a", "p"),
+    "svtav1": CodecStyle("#5c4a00", "#ffe566", "<"),
 }
-FAMILIES = {"vtm": "vvc", "vvenc": "vvc", "x265": "bpg", "hevc": "bpg"}
+FAMILIES = {"vtm": "vvc", "vvenc": "vvc", "x265": "bpg"}
 """Names in foreign tables that belong to one of the codecs above."""
 OTHER = CodecStyle("#4d4d4d", "#c8c8c8", "*")
 DASHES = ("-", "--", "-.", ":")

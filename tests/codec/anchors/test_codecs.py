@@ -9,22 +9,34 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from codec.anchors.avif import AvifAnchor
 from codec.anchors.base import Anchor
-from codec.anchors.hevc import CONTAINER_BYTES, HevcAnchor
+from codec.anchors.bpg import BpgWriterAnchor
+from codec.anchors.hevc import HevcAnchor
 from codec.anchors.jpeg import JpegAnchor
+from codec.anchors.jxl import JxlAnchor
 from codec.anchors.padding import MAGIC
 from codec.anchors.runs import run_anchor
+from codec.anchors.svt_av1 import SvtAv1Anchor
 from codec.anchors.vvc import VvcAnchor
+from codec.anchors.webp import WebpAnchor
 from codec.errors import AnchorError, Cancelled
 from codec.jobs import CancelToken
 from codec.metrics import psnr_rgb_db
 from codec.picture import Picture
 
-ANCHORS = [HevcAnchor(), VvcAnchor("faster"), JpegAnchor()]
-MIDDLE = {"bpg": 28.0, "vvc": 30.0, "jpeg": 70.0}
+ANCHORS = [
+    BpgWriterAnchor(), BpgWriterAnchor("420"), HevcAnchor(), HevcAnchor("420"), VvcAnchor("faster"), JpegAnchor(),
+    JpegAnchor("420"), AvifAnchor(), AvifAnchor("420"), SvtAv1Anchor(), JxlAnchor(), WebpAnchor(),
+]  # fmt: skip
+MIDDLE = {
+    "bpg": 28.0, "hevc": 28.0, "vvc": 30.0, "jpeg": 70.0, "avif": 24.0, "svtav1": 24.0, "jxl": 1.0, "webp": 80.0
+}  # fmt: skip
 
 MakePicture = Callable[..., Picture]
-every_anchor = pytest.mark.parametrize("anchor", ANCHORS, ids=lambda anchor: anchor.id)
+every_anchor = pytest.mark.parametrize(
+    "anchor", ANCHORS, ids=lambda anchor: f"{anchor.id}{getattr(anchor, 'chroma', '')}"
+)
 
 
 @every_anchor
@@ -42,13 +54,16 @@ def test_any_size_comes_back_close(
     picture = make_picture(*size, grey=grey)
     decoded = anchor.decode(anchor.encode(picture, MIDDLE[anchor.id]))
     assert (decoded.height_px, decoded.width_px, decoded.color) == (*size, picture.color)
-    assert psnr_rgb_db(picture, decoded) > 34
+    # JPEG XL aims at eyes, not at noise: single pixels of it are far off.
+    assert psnr_rgb_db(picture, decoded) > (25 if anchor.id == "jxl" else 34)
 
 
 @every_anchor
 def test_better_quality_costs_more_and_is_closer(anchor: Anchor, make_picture: MakePicture) -> None:
     picture = make_picture(64, 96)
     values = [20.0, 32.0, 44.0] if anchor.quality.lower_is_better else [95.0, 60.0, 10.0]
+    if anchor.id == "jxl":
+        values = [0.5, 2.5, 12.5]
     runs = [run_anchor(anchor, picture, value) for value in values]
     for name in ("bytes", "psnr_rgb_db", "psnr_y_db"):
         measured = [run.metrics[name] for run in runs]
@@ -73,7 +88,7 @@ def test_metadata_costs_no_bytes(anchor: Anchor, make_picture: MakePicture) -> N
 def test_damaged_streams_are_anchor_errors(anchor: Anchor, make_picture: MakePicture) -> None:
     stream = anchor.encode(make_picture(64, 96), MIDDLE[anchor.id])
     noise = np.random.default_rng(1).bytes(3000)
-    for bad in (b"", b"abc", bytes(100), noise, stream[:30], MAGIC, MAGIC + noise, MAGIC + bytes(5) + stream):
+    for bad in (b"", b"abc", bytes(100), noise, stream[:16], MAGIC, MAGIC + noise, MAGIC + bytes(5) + stream):
         with pytest.raises(AnchorError):
             anchor.decode(bad)
 
@@ -84,8 +99,9 @@ def test_refusals(anchor: Anchor, make_picture: MakePicture) -> None:
     for quality in (anchor.quality.low - 1, anchor.quality.high + 1):
         with pytest.raises(AnchorError, match="must lie in"):
             anchor.encode(picture, quality)
-    with pytest.raises(AnchorError, match=r"goes in steps of 1, got 30\.5"):
-        anchor.encode(picture, 30.5)
+    between = anchor.quality.low + 4.3 * anchor.quality.step
+    with pytest.raises(AnchorError, match=r"goes in steps of .*, got"):
+        anchor.encode(picture, between)
     deep = Picture.from_array(np.zeros((4, 4, 3), np.uint16))
     with pytest.raises(AnchorError, match="16-bit"):
         anchor.encode(deep, MIDDLE[anchor.id])
@@ -123,18 +139,14 @@ def test_plain_streams_need_no_header(make_picture: MakePicture) -> None:
         assert stream.startswith(MAGIC)
 
 
-def test_bpg_container_is_counted_once(make_picture: MakePicture) -> None:
-    hevc = HevcAnchor()
-    plain, tiny = hevc.encode(make_picture(64, 96), 30), hevc.encode(make_picture(8, 8), 30)
-    assert hevc.rd_bytes(plain) == len(plain) + CONTAINER_BYTES
-    assert hevc.rd_bytes(tiny) < len(tiny) + CONTAINER_BYTES  # the real container would hold the true size
-    run = run_anchor(hevc, make_picture(64, 96), 30)
-    assert run.metrics["bytes"] == len(run.stream) + CONTAINER_BYTES
-
-
-def test_labels_say_what_stands_in() -> None:
-    assert HevcAnchor().label == "BPG (x265 equivalent)"
-    assert "+ 20" in HevcAnchor().settings_text
+def test_labels_name_encoder_and_chroma() -> None:
+    assert HevcAnchor().label == "HEVC (x265)"
+    assert HevcAnchor("420").label == "HEVC (x265 4:2:0)"
+    assert BpgWriterAnchor().label == "BPG (x265)"
+    assert "4:2:0" in AvifAnchor("420").settings_text
+    for make in (HevcAnchor, BpgWriterAnchor, AvifAnchor, JpegAnchor):
+        with pytest.raises(AnchorError, match="chroma format '422'"):
+            make("422")
     assert VvcAnchor().label == "VVC (vvenc medium 4:2:0)"
     assert VvcAnchor("slow").label == "VVC (vvenc slow 4:2:0)"
     with pytest.raises(AnchorError, match="placebo"):

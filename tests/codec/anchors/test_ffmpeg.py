@@ -25,7 +25,7 @@ def test_no_ffmpeg_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent() -> str:
         raise AnchorError("ffmpeg was not found", hint=ffmpeg.HOW_TO_GET)
 
-    caches = (ffmpeg._listed, ffmpeg.ffmpeg_version, hevc._x265_version)
+    caches = (ffmpeg._listed, ffmpeg.ffmpeg_version, hevc.x265_versions)
     for cached in caches:
         cached.cache_clear()
     monkeypatch.setattr(ffmpeg, "ffmpeg_path", absent)
@@ -37,18 +37,29 @@ def test_no_ffmpeg_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
             cached.cache_clear()
 
 
-@pytest.mark.parametrize(("layout", "planes", "kind"), [("444", 3, "u1"), ("mono", 1, "u1"), ("444p16", 3, "<u2")])
-def test_y4m(layout: str, planes: int, kind: str) -> None:
-    samples = np.arange(planes * 6).astype(kind).reshape(planes, 2, 3)
+FULL, HALF = (2, 3), (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("layout", "shapes", "kind"),
+    [
+        ("444", [FULL] * 3, "u1"), ("mono", [FULL], "u1"), ("444p16", [FULL] * 3, "<u2"),
+        ("420jpeg", [FULL, HALF, HALF], "u1"), ("420p10", [FULL, HALF, HALF], "<u2"),
+    ],
+)  # fmt: skip
+def test_y4m(layout: str, shapes: list[tuple[int, int]], kind: str) -> None:
+    samples = np.arange(sum(a * b for a, b in shapes)).astype(kind)
     head = f"YUV4MPEG2 W3 H2 F25:1 Ip C{layout} XCOLORRANGE=FULL\nFRAME\n".encode()
-    np.testing.assert_array_equal(ffmpeg.parse_y4m(head + samples.tobytes()), samples)
+    planes = ffmpeg.parse_y4m(head + samples.tobytes())
+    assert [plane.shape for plane in planes] == shapes
+    np.testing.assert_array_equal(np.concatenate([plane.ravel() for plane in planes]), samples)
     with pytest.raises(AnchorError, match="within the picture"):
         ffmpeg.parse_y4m(head + samples.tobytes()[:-1])
 
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\n\n", b"YUV4MPEG2 W3 H2 C444", b"YUV4MPEG2 W3 H2 C444\n", b"YUV4MPEG2 W3 H2 C420\nFRAME\n" + bytes(99),
+    [b"", b"\n\n", b"YUV4MPEG2 W3 H2 C444", b"YUV4MPEG2 W3 H2 C444\n", b"YUV4MPEG2 W3 H2 C422\nFRAME\n" + bytes(99),
      b"YUV4MPEG2 W3 Hx C444\nFRAME\n" + bytes(99), b"YUV4MPEG2 C444\nFRAME\n" + bytes(99)],
 )  # fmt: skip
 def test_bad_y4m(data: bytes) -> None:

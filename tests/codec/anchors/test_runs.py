@@ -16,7 +16,8 @@ from codec.anchors.jpeg import JpegAnchor
 from codec.anchors.registry import anchors, get_anchor
 from codec.anchors.runs import anchor_key, run_anchor
 from codec.anchors.vvc import VvcAnchor
-from codec.errors import AnchorError
+from codec.anchors.webp import WebpAnchor
+from codec.errors import AnchorError, CodecError
 from codec.files import read_picture
 from codec.jobs import CancelToken
 from codec.metrics import psnr_rgb_db
@@ -84,19 +85,22 @@ def test_what_is_larger_than_the_cache_is_not_kept(make_picture: MakePicture) ->
 
 
 def test_registry() -> None:
-    assert list(anchors()) == ["bpg", "vvc", "jpeg"]
+    assert list(anchors()) == ["bpg", "vvc", "jpeg", "avif", "hevc", "svtav1", "jxl", "webp"]
     assert all(id_ == anchor.id for id_, anchor in anchors().items())
+    for spec in ("bpg:420", "hevc:420", "avif:420", "jpeg:420"):
+        assert "4:2:0" in get_anchor(spec).label
     slow = get_anchor("vvc:slow")
     assert isinstance(slow, VvcAnchor)
     assert slow.preset == "slow"
-    for spec in ("av2", "vvc:quick", "jpeg:4", "bpg:kvazaar"):
-        with pytest.raises(AnchorError):
+    for spec in ("av2", "vvc:quick", "jpeg:4", "bpg:kvazaar", "webp:444", "none.toml"):
+        with pytest.raises(CodecError):
             get_anchor(spec)
 
 
 TABLE = [
     (HevcAnchor(), "x265-ffmpeg", "yuv444p veryslow ssim total+20", 22, 0.005, 0.02),
     (HevcAnchor(), "x265-ffmpeg", "yuv444p veryslow ssim total+20", 34, 0.005, 0.02),
+    (WebpAnchor(), "webp", "pillow m6 420", 65, 0.0, 1e-4),
     (VvcAnchor(), "vvenc-ffmpeg", "medium 420p10 601full qpa0", 40, 0.0, 0.02),
     (JpegAnchor(), "jpeg", "pillow 444 optimize progressive", 20, 0.0, 1e-4),
     (JpegAnchor(), "jpeg", "pillow 444 optimize progressive", 85, 0.0, 1e-4),

@@ -84,7 +84,7 @@ def test_rows_come_in_order_with_numbers(picture: Picture) -> None:
     for row in rows:
         assert (row.codec, row.label, row.error) == ("jpeg", "JPEG", "")
         assert row.bpp == pytest.approx(8 * (row.bytes or 0) / picture.pixels)
-        assert row.settings == JpegAnchor.settings_text
+        assert row.settings == JpegAnchor().settings_text
         assert (row.psnr_rgb_db or 0) > 25
         assert row.ms_ssim is None
         assert row.kmac_per_px is None
@@ -109,7 +109,7 @@ def test_curves_are_known_before_anything_runs(picture: Picture) -> None:
 
     planned = planned_rows([Idle(), Absent()], [picture, picture])
     assert [(row.codec, row.label, row.settings, row.picture) for row in planned] == [
-        ("jpeg", "JPEG", JpegAnchor.settings_text, name) for name in ("ramp.png", "ramp.png (2)")
+        ("jpeg", "JPEG", JpegAnchor().settings_text, name) for name in ("ramp.png", "ramp.png (2)")
     ]
 
 
@@ -183,7 +183,7 @@ def test_codecs_by_name() -> None:
     assert isinstance(get_codec("tnc"), TncAdapter)
     assert get_codec("tnc:small").label == "TNC (small)"
     assert get_codec("vvc:slow").label == "VVC (vvenc slow 4:2:0)"
-    with pytest.raises(AnchorError, match=r"unknown codec 'xyz' \(one of tnc, bpg, vvc, jpeg\)"):
+    with pytest.raises(AnchorError, match=r"unknown codec 'xyz' \(one of tnc, bpg, vvc, jpeg, "):
         get_codec("xyz")
 
 

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from codec.anchors.bpg import BpgAnchor
-from codec.anchors.hevc import HevcAnchor
+from codec.anchors.bpg import BpgAnchor, BpgWriterAnchor
 from codec.anchors.registry import get_anchor
 from codec.errors import AnchorError
 from codec.picture import Picture
@@ -82,7 +81,7 @@ def test_without_the_programs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_picture: Callable[..., Picture]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert isinstance(get_anchor("bpg"), HevcAnchor)
+    assert isinstance(get_anchor("bpg"), BpgWriterAnchor)
     reason = get_anchor("bpg:jctvc").availability()
     assert reason is not None
     assert reason.startswith("bpgenc and bpgdec not found")
