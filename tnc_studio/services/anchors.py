@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from PySide6.QtCore import QObject, QTimer
@@ -38,16 +38,25 @@ class AnchorService(QObject):
     ----------
     slow_rungs : int, optional
         How many rungs of a slow anchor's ladder to run; all by default.
+    always : collection of str, optional
+        Anchors whose ladders begin with every picture; those of the others begin when they are first on screen. All by
+        default.
     """
 
     def __init__(
-        self, session: Session, jobs: JobService, anchors: Mapping[str, Anchor], slow_rungs: int | None = None
+        self,
+        session: Session,
+        jobs: JobService,
+        anchors: Mapping[str, Anchor],
+        slow_rungs: int | None = None,
+        always: Collection[str] | None = None,
     ) -> None:
         super().__init__()
         self._session = session
         self._jobs = jobs
         self.anchors = dict(anchors)
         self._slow_rungs = slow_rungs
+        self._always = frozenset(anchors if always is None else always)
         self._reasons: dict[str, str | None] = {}
         self._cache = RunCache()
         self._ladders: dict[str, Ladder] = {}
@@ -83,7 +92,13 @@ class AnchorService(QObject):
         )  # fmt: skip
 
     def follow(self) -> None:
-        """Show each anchor at its nearest known point now, and search for a closer one when all is at rest."""
+        """Show each anchor at its nearest known point now, and search for a closer one when all is at rest.
+
+        An anchor that is on screen for the first time begins its ladder.
+        """
+        if set(self._session.visible_ids) & self._waiting:
+            self._fill()
+            return
         for id_ in self._ladders:
             self._show_nearest(id_)
         self._idle.start()
@@ -117,23 +132,32 @@ class AnchorService(QObject):
         self._reasons = reasons
         self._fill()
 
+    @property
+    def _waiting(self) -> set[str]:
+        """Anchors that could run and have not been asked to."""
+        if self._session.source is None or not self._session.source.has_original:
+            return set()
+        return {id_ for id_, reason in self._reasons.items() if reason is None and id_ not in self._ladders}
+
     def _fill(self) -> None:
+        """Begin the ladders that are due."""
         source = self._session.source
         if source is None:
             return
+        due = (self._always | set(self._session.visible_ids)) & self._waiting
         for id_, anchor in self.anchors.items():
             label = self._session.labels[id_]
             if (reason := self._reasons.get(id_)) is not None:
                 self._session.show(Rendition(id_, label, State.UNAVAILABLE, note=f"{label} cannot run: {reason}"))
-            else:
+            elif id_ in due:
                 self._ladders[id_] = Ladder(anchor, source.picture, cache=self._cache)
         # One rung of each in turn, so that all curves grow together.
         orders = {
-            id_: rung_order(ladder.anchor.quality)[: self._slow_rungs if id_ in SLOW else None]
-            for id_, ladder in self._ladders.items()
+            id_: rung_order(self.anchors[id_].quality)[: self._slow_rungs if id_ in SLOW else None] for id_ in due
         }
         rungs = [(index, id_, quality) for id_, order in orders.items() for index, quality in enumerate(order)]
-        for index, id_, quality in sorted(rungs, key=lambda rung: rung[0]):
+        order_of = list(self.anchors)
+        for index, id_, quality in sorted(rungs, key=lambda rung: (rung[0], order_of.index(rung[1]))):
             note = f"{self._session.labels[id_]} ladder {index + 1}/{len(orders[id_])}"
             self._submit_run(id_, f"anchor.ladder.{id_}.{quality:g}", quality, note, Priority.BACKGROUND)
         self.follow()

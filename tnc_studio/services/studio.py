@@ -22,6 +22,9 @@ from tnc_studio.services.jobs import JobService
 from tnc_studio.services.tnc import TncService
 from tnc_studio.services.trouble import report
 
+ALWAYS = ("bpg", "vvc", "jpeg")
+"""Anchors that code every picture; the others wait until somebody looks at them."""
+
 
 class Studio:
     """Everything but the widgets.
@@ -48,7 +51,8 @@ class Studio:
         self.documents = Documents(self.session, self.jobs, self.factory)
         self.tnc = TncService(self.session, self.jobs, self.factory)
         chosen = registered_anchors() if anchors is None else anchors
-        self.anchors = AnchorService(self.session, self.jobs, chosen, slow_rungs)
+        always = ALWAYS if anchors is None else None
+        self.anchors = AnchorService(self.session, self.jobs, chosen, slow_rungs, always)
         self.bd = BdService(self.session, self.jobs)
         self.differences = DifferenceService(self.session, self.jobs)
         self.gallery = Gallery(self.session, self.jobs, self.factory)

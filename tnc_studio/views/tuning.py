@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
@@ -15,7 +13,6 @@ from PySide6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSlider,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -171,13 +168,15 @@ class TuningPanel(QScrollArea):
         form = QFormLayout(self._fixed)
         form.setContentsMargins(0, 0, 0, 0)
         form.setSpacing(SPACE_S)
-        self.fixed: dict[str, QSpinBox] = {}
+        self.fixed: dict[str, QDoubleSpinBox] = {}
         for id_, anchor in self._studio.anchors.anchors.items():
             axis = anchor.quality
-            box = self.fixed[id_] = QSpinBox()
-            box.setRange(math.ceil(axis.low), math.floor(axis.high))
+            box = self.fixed[id_] = QDoubleSpinBox()
+            box.setDecimals(0 if float(axis.step).is_integer() and float(axis.low).is_integer() else 3)
+            box.setSingleStep(axis.step)
+            box.setRange(axis.low, axis.high)
             box.setKeyboardTracking(False)
-            box.setValue(round(self._studio.anchors.fixed_quality(id_)))
+            box.setValue(self._studio.anchors.fixed_quality(id_))
             box.setAccessibleName(f"{axis.name} of {self._session.labels[id_]}")
             box.setToolTip(f"{axis.name} {axis.low:g} to {axis.high:g}, {anchor.settings_text}")
             box.valueChanged.connect(lambda value, id_=id_: self._studio.anchors.set_fixed_quality(id_, value))
