@@ -36,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_list_of(_known_codec),
         default=DEFAULT_CODECS,
         metavar="A,B,...",
-        help="tnc, bpg, vvc, jpeg; an option after a colon: tnc:small, tnc:1 (effort 1), vvc:slow (%(default)s)",
+        help="tnc, bpg, vvc, hevc, avif, svtav1, jxl, webp, jpeg, or a TOML file of your own; an option after a colon: "
+        "tnc:small, tnc:1 (effort 1), vvc:slow, bpg:420 (%(default)s)",
     )
     parser.add_argument(
         "--qps",
