@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +55,12 @@ def data_dir() -> Path:
     if folder is None:
         raise RuntimeError("a test that uses data_dir must carry the marker `data`")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the user's database of measured points."""
+    monkeypatch.setenv("TNC_CACHE", str(tmp_path_factory.getbasetemp() / "no-cache" / uuid.uuid4().hex))
 
 
 @pytest.fixture(autouse=True)

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
+from typing import Protocol
 
+from codec.picture import Picture
 from codec.run import Run
 
 DEFAULT_LIMIT_BYTES = 512 << 20
+
+
+class Archive(Protocol):
+    """Where finished runs outlive the program (`codec.rd.database`)."""
+
+    def recall(self, key: str, decode: Callable[[bytes], Picture]) -> Run | None:
+        """A run of an earlier day, its picture decoded again; None where it or its stream is not there."""
+        ...
+
+    def keep(self, run: Run, settings_text: str, picture: Picture) -> None:
+        """Write a run of a picture down."""
+        ...
 
 
 class RunCache:
@@ -17,9 +32,12 @@ class RunCache:
     ----------
     limit_bytes : int
         Cap on streams, reconstructions and block maps together.
+    archive : Archive, optional
+        Asked where memory has nothing, and given every new run.
     """
 
-    def __init__(self, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
+    def __init__(self, limit_bytes: int = DEFAULT_LIMIT_BYTES, archive: Archive | None = None) -> None:
+        self.archive = archive
         self._limit = limit_bytes
         self._runs: OrderedDict[str, tuple[Run, int]] = OrderedDict()
         self._used = 0

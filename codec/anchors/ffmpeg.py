@@ -75,6 +75,15 @@ def pix_fmt_of(planes: Sequence[np.ndarray]) -> str:
     return "yuv444p" if planes[1].shape == planes[0].shape else "yuv420p"
 
 
+def missing_filters(*names: str) -> str | None:
+    """Return None if this ffmpeg has these filters, else what it lacks and what to do."""
+    try:
+        lacking = [name for name in names if name not in _listed("filters")]
+    except AnchorError as error:
+        return str(error)
+    return f"this ffmpeg lacks {', '.join(lacking)} ({HOW_TO_GET})" if lacking else None
+
+
 def encode_raw(
     planes: bytes,
     pix_fmt: str,

@@ -27,7 +27,7 @@ def run_anchor(
     cancel: CancelToken | None = None,
     cache: RunCache | None = None,
 ) -> Run:
-    """Encode, decode and measure; or take the run from the cache.
+    """Encode, decode and measure; or take the run from the cache, or out of its archive.
 
     Returns
     -------
@@ -35,7 +35,8 @@ def run_anchor(
         Its `metrics` hold `quality`, `bytes` (as RD figures count it, container included), `bpp`, `psnr_rgb_db`,
         `psnr_y_db`, `ms_ssim` (left out for small pictures), `encode_s` and `decode_s` (of programs from their start).
     """
-    if cache is not None and (known := cache.get(anchor_key(anchor, picture, quality))) is not None:
+    archive = None if cache is None else cache.archive
+    if cache is not None and (known := _known(anchor, picture, quality, cache, cancel)) is not None:
         return known
     started = time.perf_counter()
     stream = anchor.encode(picture, quality, cancel=cancel)
@@ -65,4 +66,18 @@ def run_anchor(
     )
     if cache is not None:
         cache.put(run)
+    if archive is not None:
+        archive.keep(run, anchor.settings_text, picture)
+    return run
+
+
+def _known(anchor: Anchor, picture: Picture, quality: float, cache: RunCache, cancel: CancelToken | None) -> Run | None:
+    key = anchor_key(anchor, picture, quality)
+    if (known := cache.get(key)) is not None:
+        return known
+    run = None if cache.archive is None else cache.archive.recall(key, lambda data: anchor.decode(data, cancel=cancel))
+    if run is None:
+        return None
+    run = replace(run, label=anchor.label, reconstruction=replace(run.reconstruction, name=anchor.label))
+    cache.put(run)
     return run

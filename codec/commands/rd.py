@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
-import os
-import platform
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -13,24 +10,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from codec.commands import common
-from codec.errors import AnchorError, CodecError
+from codec.errors import AnchorError, CodecError, SettingsError
 from codec.quality import QP_MAX, QP_MIN
 
 if TYPE_CHECKING:
     from codec.anchors.base import Anchor
     from codec.picture import Picture
-    from codec.rd.curves import BdRow, Curve
+    from codec.rd.curves import BdOptions, BdRow
+    from codec.rd.database import RdDatabase
     from codec.rd.rows import RdRow
 
 T = TypeVar("T")
 
 DEFAULT_CODECS = "tnc,bpg,vvc,jpeg"
+NO_DATABASE = "none"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("inputs", type=Path, nargs="+", metavar="IN", help="8-bit RGB or grey pictures")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="made if it does not exist")
+    parser.add_argument("inputs", type=Path, nargs="*", metavar="IN", help="8-bit RGB or grey pictures")
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="made if it does not exist")
     parser.add_argument(
         "--codecs",
         type=_list_of(_known_codec),
@@ -46,6 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="QPs of the codecs that have one; the others, and all without this option, run their usual points",
     )
     parser.add_argument(
+        "--metrics",
+        type=_list_of(str),
+        default=[],
+        metavar="M,M,...",
+        help="measure these beside PSNR and MS-SSIM: ssimulacra2, vmaf, lpips (its weights are named by TNC_LPIPS)",
+    )
+    parser.add_argument(
         "--table", type=Path, action="append", default=[], metavar="CSV", help="add curves from a table"
     )
     parser.add_argument("--reference", default="", metavar="CODEC", help="what BD-rates refer to (bpg if it is there)")
@@ -53,7 +59,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--interpolation", choices=("pchip", "akima"), default="pchip", help="of BD-rates (%(default)s)"
     )
     parser.add_argument(
+        "--bd-range",
+        type=_bd_range,
+        action="append",
+        default=[],
+        metavar="METRIC=LOW:HIGH",
+        help="integrate a BD-rate over these qualities only (psnr_rgb_db=30:40), BD-PSNR over these rates (bpp=0.1:1)",
+    )
+    parser.add_argument(
+        "--rate", choices=("bpp", "bytes"), default="bpp", help="horizontal axis of the plots (%(default)s)"
+    )
+    parser.add_argument(
         "--jobs", type=common.whole_number(1), metavar="N", help="anchors at a time (all cores but one)"
+    )
+    parser.add_argument(
+        "--db", metavar="FILE", help="database of measured points, or none (one in the user's folder for caches)"
+    )
+    parser.add_argument("--list", action="store_true", help="list the runs that the database knows, and stop")
+    parser.add_argument(
+        "--again", type=common.whole_number(1), metavar="RUN", help="write a past run's files again, from the database"
     )
     common.add_device(parser)
     common.add_json(parser)
@@ -67,30 +91,63 @@ def run(args: argparse.Namespace) -> None:
     CodecError
         After everything is written, if a codec could not run or an encode failed.
     """
+    from codec.rd.curves import BdOptions
+
+    options = BdOptions(args.interpolation, dict(args.bd_range))
+    database = _database(args)
+    try:
+        if args.list:
+            _list(_needed(database), as_json=args.json)
+        elif args.output is None or not (args.inputs or args.again):
+            raise SettingsError("name pictures (or a run with --again) and an output folder with -o")
+        else:
+            _run(args, options, database)
+    finally:
+        if database is not None:
+            database.close()
+
+
+def _run(args: argparse.Namespace, options: BdOptions, database: RdDatabase | None) -> None:
     from codec.files import make_folder, read_picture
+    from codec.metrics.measure import check_metrics
     from codec.rd.csv_io import read_csv
     from codec.rd.curves import bd_table, curves_of, find_reference
     from codec.rd.engine import get_codecs, planned_rows, versions_of
     from codec.rd.output import write_rd_folder
+    from codec.rd.provenance import machine_text
+    from codec.rd.text_table import bd_lines
 
-    pictures = [read_picture(path) for path in args.inputs]
     tables = [read_csv(path) for path in args.table]
-    codecs = get_codecs(args.codecs, device=args.device)
-    if args.reference:
-        find_reference(curves_of(_joined(planned_rows(codecs, pictures), tables)), args.reference)
-    make_folder(args.output)
-    rows = _joined(_measure(args, codecs, pictures), tables)
+    conditions = {"Command": shlex.join(["tnc", *sys.argv[1:]]), "Machine": machine_text()}
+    versions: dict[str, str] = {}
+    if args.again:
+        rows = _joined(_needed(database).rows_of(args.again), tables)
+        make_folder(args.output)
+    else:
+        check_metrics(args.metrics)
+        pictures = [read_picture(path) for path in args.inputs]
+        codecs = get_codecs(args.codecs, device=args.device)
+        if args.reference:
+            find_reference(curves_of(_joined(planned_rows(codecs, pictures), tables)), args.reference)
+        make_folder(args.output)
+        rows = _joined(_measure(args, codecs, pictures, database), tables)
+        versions = versions_of(codecs)
+        if database is not None:
+            labels = ", ".join(dict.fromkeys(codec.label for codec in codecs))
+            names = pictures[0].name if len(pictures) == 1 else f"{len(pictures)} pictures"
+            database.keep_run(f"{names}: {labels}", {**conditions, **versions}, rows)
     files = write_rd_folder(
         rows,
         args.output,
+        rate=args.rate,
         reference=args.reference,
-        interpolation=args.interpolation,
-        versions=versions_of(codecs),
-        conditions={"Command": shlex.join(["tnc", *sys.argv[1:]]), "Machine": _machine()},
+        bd=options,
+        versions=versions,
+        conditions=conditions,
     )
     curves = curves_of(rows)
     reference = find_reference(curves, args.reference)
-    bd_rows = bd_table(curves, reference, args.interpolation) if reference else []
+    bd_rows = bd_table(curves, reference, options) if reference else []
     failed = [row for row in rows if row.error]
     if args.json:
         common.print_json(
@@ -101,17 +158,51 @@ def run(args: argparse.Namespace) -> None:
                     for row in failed
                 ],
                 "reference": reference.name if reference else None,
+                "bd": options.text(),
                 "bd_rate": [_json_row(row) for row in bd_rows],
                 "files": {name: str(path) for name, path in files.items()},
             }
         )
     else:
-        print("\n".join([*_text_table(curves, reference, bd_rows), *(str(path) for path in files.values())]))
+        table = bd_lines(curves, reference, bd_rows, options.text())
+        print("\n".join([*table, *(str(path) for path in files.values())]))
     if failed:
         raise AnchorError(_first_of(failed), where=failed[0].label, hint=f"{files['report']} lists what failed")
 
 
-def _measure(args: argparse.Namespace, codecs: Sequence[Anchor], pictures: Sequence[Picture]) -> list[RdRow]:
+def _database(args: argparse.Namespace) -> RdDatabase | None:
+    from codec.rd.database import RdDatabase, default_path
+
+    if args.db == NO_DATABASE:
+        return None
+    return RdDatabase(default_path() if args.db is None else args.db)
+
+
+def _needed(database: RdDatabase | None) -> RdDatabase:
+    if database is None:
+        raise SettingsError("past runs are in the database", hint="leave --db none out")
+    return database
+
+
+def _list(database: RdDatabase, *, as_json: bool) -> None:
+    from codec.rd.text_table import past_lines
+
+    runs = database.past_runs()
+    if as_json:
+        common.print_json(
+            {
+                "runs": [
+                    {"run": past.id, "made_at": past.made_at, "points": past.rows, "what": past.title} for past in runs
+                ]
+            }
+        )
+    else:
+        print("\n".join([str(database.path), *past_lines(runs)]))
+
+
+def _measure(
+    args: argparse.Namespace, codecs: Sequence[Anchor], pictures: Sequence[Picture], database: RdDatabase | None
+) -> list[RdRow]:
     """All encodes. What is finished when one is interrupted or breaks is kept in the table."""
     from codec.rd.csv_io import write_csv
     from codec.rd.engine import run_rd
@@ -122,8 +213,9 @@ def _measure(args: argparse.Namespace, codecs: Sequence[Anchor], pictures: Seque
     try:
         with common.progress_line() as progress, common.cancel_on_signal() as cancel:
             return run_rd(
-                codecs, pictures, qualities, jobs=args.jobs, progress=progress, cancel=cancel, on_row=finished.append
-            )
+                codecs, pictures, qualities, jobs=args.jobs, database=database, metrics=args.metrics,
+                progress=progress, cancel=cancel, on_row=finished.append,
+            )  # fmt: skip
     except BaseException:
         if finished:
             write_csv(finished, args.output / TABLE)
@@ -158,8 +250,19 @@ def _known_codec(spec: str) -> str:
     return spec
 
 
-def _machine() -> str:
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+def _bd_range(text: str) -> tuple[str, tuple[float, float]]:
+    """Argument type: METRIC=LOW:HIGH."""
+    from codec.rd.curves import BdOptions
+
+    name, _, limits = text.partition("=")
+    try:
+        low, high = (float(part) for part in limits.split(":"))
+        BdOptions(ranges={name: (low, high)})
+    except CodecError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not METRIC=LOW:HIGH") from None
+    return name, (low, high)
 
 
 def _json_row(row: BdRow) -> dict[str, object]:
@@ -170,34 +273,13 @@ def _json_row(row: BdRow) -> dict[str, object]:
         "rgb_percent": row.mean("psnr_rgb_db"),
         "y_percent": row.mean("psnr_y_db"),
         "ms_ssim_percent": row.mean("ms_ssim"),
+        "ssimulacra2_percent": row.mean("ssimulacra2"),
+        "vmaf_percent": row.mean("vmaf"),
+        "lpips_percent": row.mean("lpips"),
         "average_curve_percent": row.average.value,
         "bd_psnr_db": row.mean_psnr_db(),
         "without_figure": row.reasons(),
     }
-
-
-def _text_table(curves: Sequence[Curve], reference: Curve | None, bd_rows: Sequence[BdRow]) -> list[str]:
-    """Lines of the table: BD figures of every curve but the reference, and times and kMAC of all."""
-    figures = {id(row.curve): row for row in bd_rows}
-    table = [["codec", "RGB %", "Y %", "MS-SSIM %", "BD-PSNR", "enc s", "dec s", "kMAC/px"]]
-    for curve in curves:
-        cells = ["reference" if curve is reference else "-", "", "", ""]
-        if row := figures.get(id(curve)):
-            values = [row.mean("psnr_rgb_db"), row.mean("psnr_y_db"), row.mean("ms_ssim"), row.mean_psnr_db()]
-            cells = [_cell(value, "+.2f") for value in values]
-        measured = [curve.mean_of("encode_s"), curve.mean_of("decode_s"), curve.mean_of("kmac_per_px")]
-        table.append([curve.name, *cells, *(_cell(value, ".2f") for value in measured)])
-    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
-    title = f"BD-rate against {reference.name}" if reference else "no BD-rate: there is nothing to compare with"
-    return [
-        title,
-        *(f"{line[0]:<{widths[0]}}  " + "  ".join(map(str.rjust, line[1:], widths[1:])).rstrip() for line in table),
-        *(f"without a figure: {row.curve.label}, {reason}" for row in bd_rows for reason in row.reasons()),
-    ]
-
-
-def _cell(value: float | None, form: str) -> str:
-    return "-" if value is None or math.isnan(value) else format(value, form)
 
 
 def _first_of(failed: Sequence[RdRow]) -> str:

@@ -12,20 +12,27 @@ from pathlib import Path, PurePosixPath
 
 from codec.errors import InputError
 from codec.files import read_bytes, write_bytes
-from codec.rd.rows import METRIC_FIELDS, RdRow
+from codec.metrics.measure import METRICS
+from codec.rd.rows import NUMBERS, RdRow
 
 COLUMNS = tuple(field.name for field in fields(RdRow))
 FOREIGN = {
     "image": "picture",
+    "clip": "picture",
+    "preset": "settings",
     "q": "quality",
+    "qp": "quality",
     "psnr_rgb": "psnr_rgb_db",
     "psnr_y": "psnr_y_db",
     "msssim": "ms_ssim",
+    "ssimu2": "ssimulacra2",
+    "ssimulacra2_score": "ssimulacra2",
     "enc_s": "encode_s",
     "dec_s": "decode_s",
 }
 """Columns of other tables, and what they are called here."""
-NEEDED = ("codec", "picture", "bpp", "psnr_rgb_db")
+NEEDED: tuple[tuple[str, ...], ...] = (("codec",), ("picture",), ("bpp", "bytes"), tuple(METRICS))
+"""A table has at least one column of each group."""
 
 
 def csv_text(rows: Sequence[RdRow]) -> str:
@@ -44,7 +51,9 @@ def write_csv(rows: Sequence[RdRow], path: str | Path) -> None:
 
 
 def read_csv(path: str | Path) -> list[RdRow]:
-    """Read a table written by `write_csv`, or one with the columns codec, settings, image, q, bytes, bpp, psnr_rgb ...
+    """Read a table written by `write_csv`, or one with the columns codec, picture, quality, bytes or bpp, and metrics.
+
+    Columns go by our names or by those of `FOREIGN`; others are left out. The rows' `origin` is the file.
 
     Raises
     ------
@@ -53,14 +62,14 @@ def read_csv(path: str | Path) -> list[RdRow]:
     """
     try:
         reader = csv.DictReader(io.StringIO(read_bytes(path).decode("utf-8-sig")), strict=True)
-        names = {name: FOREIGN.get(name, name) for name in reader.fieldnames or []}
-        if lacking := [name for name in NEEDED if name not in names.values()]:
+        names = {name: _column(name) for name in reader.fieldnames or []}
+        if lacking := [" or ".join(group) for group in NEEDED if not set(group) & set(names.values())]:
             raise InputError(f"no RD table: column {', '.join(lacking)} is missing", where=str(path))
         rows = []
         for record in reader:
             where = f"{path}, line {reader.line_num}"
             values = {names[key]: text or "" for key, text in record.items() if key is not None}
-            rows.append(_row(values, where))
+            rows.append(_row(values, where, Path(path).name))
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"not a CSV table: {error}", where=str(path)) from error
     return rows
@@ -69,11 +78,25 @@ def read_csv(path: str | Path) -> list[RdRow]:
 def join(rows: Sequence[RdRow], foreign: Sequence[RdRow]) -> list[RdRow]:
     """Append those foreign rows whose pictures occur in `rows`, under the names used there.
 
-    "05.png" and "kodim05.png" are the same picture if no other name fits as well.
+    "05.png" and "kodim05.png" are the same picture if no other name fits as well. Where a table has bytes without
+    bits per pixel, or the other way round, the picture's own rows say how many pixels there are.
     """
     own = list(dict.fromkeys(row.picture for row in rows if row.picture))
     renamed = {name: _same_picture(name, own) for name in {row.picture for row in foreign}}
-    return [*rows, *(replace(row, picture=name) for row in foreign if (name := renamed[row.picture]))]
+    pixels = {row.picture: 8 * row.bytes / row.bpp for row in rows if row.bytes and row.bpp}
+    matched = [replace(row, picture=name) for row in foreign if (name := renamed[row.picture])]
+    return [*rows, *(with_rate(row, pixels.get(row.picture)) for row in matched)]
+
+
+def with_rate(row: RdRow, pixels: float | None) -> RdRow:
+    """Fill in whichever of bytes and bits per pixel is missing."""
+    if not pixels:
+        return row
+    if row.bpp is None and row.bytes is not None:
+        return replace(row, bpp=8 * row.bytes / pixels)
+    if row.bytes is None and row.bpp is not None:
+        return replace(row, bytes=round(row.bpp * pixels / 8))
+    return row
 
 
 def _same_picture(name: str, candidates: Sequence[str]) -> str:
@@ -91,9 +114,14 @@ def _differ_by_a_word(a: str, b: str) -> bool:
     return shorter.isdigit() and re.fullmatch(r"[a-z_-]+" + re.escape(shorter), longer) is not None
 
 
-def _row(values: dict[str, str], where: str) -> RdRow:
+def _column(name: str) -> str:
+    plain = name.strip().lower().replace("-", "_").replace(" ", "_")
+    return FOREIGN.get(plain, plain)
+
+
+def _row(values: dict[str, str], where: str, origin: str) -> RdRow:
     numbers: dict[str, float | None] = {}
-    for name in METRIC_FIELDS:
+    for name in NUMBERS:
         text = values.get(name, "")
         try:
             numbers[name] = float(text) if text else None
@@ -103,8 +131,9 @@ def _row(values: dict[str, str], where: str) -> RdRow:
         raise InputError("a number is NaN", where=where)
     codec, settings = values["codec"], values.get("settings", "")
     return RdRow(
-        codec, values.get("label") or codec, settings, values["picture"], **numbers, error=values.get("error", "")
-    )
+        codec, values.get("label") or codec, settings, values["picture"], **numbers, key=values.get("key", ""),
+        origin=values.get("origin") or ("" if values.get("key") else origin), error=values.get("error", ""),
+    )  # fmt: skip
 
 
 def _text(value: object) -> object:

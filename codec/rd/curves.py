@@ -3,22 +3,55 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Literal
 
 from codec.errors import SettingsError
-from codec.metrics.bd import BdResult, Interpolation, Point, bd_psnr, bd_rate
-from codec.metrics.ms_ssim import ms_ssim_db
+from codec.metrics.bd import BdResult, Interpolation, Point, Range, bd_psnr, bd_rate, check_bd
+from codec.metrics.measure import METRICS
 from codec.rd.rows import RdRow
 
-Metric = Literal["psnr_rgb_db", "psnr_y_db", "ms_ssim"]
-METRIC_NAMES: dict[Metric, str] = {
-    "psnr_rgb_db": "PSNR (RGB), dB",
-    "psnr_y_db": "PSNR (Y, BT.601), dB",
-    "ms_ssim": "MS-SSIM, dB",
-}
+Rate = Literal["bpp", "bytes"]
+RATE_NAMES: dict[Rate, str] = {"bpp": "bits per pixel", "bytes": "bytes"}
+RGB = "psnr_rgb_db"
+
+
+@dataclass(frozen=True)
+class BdOptions:
+    """How BD figures are made.
+
+    Attributes
+    ----------
+    interpolation : {"pchip", "akima"}
+        Of log-rate over quality.
+    ranges : mapping of str to (low, high)
+        Per metric the range of qualities (on its axis), and under "bpp" the range of rates of BD-PSNR, to integrate
+        over; all that two curves share where none is given.
+    """
+
+    interpolation: Interpolation = "pchip"
+    ranges: Mapping[str, Range] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_bd(self.interpolation)
+        for name, within in self.ranges.items():
+            if name not in METRICS and name != "bpp":
+                raise SettingsError(f"a range of {name!r} is unknown", hint=", ".join((*METRICS, "bpp")))
+            check_bd(self.interpolation, within)
+
+    def text(self) -> str:
+        """One line for reports."""
+        parts: list[str] = [self.interpolation]
+        parts += [
+            f"{'bits per pixel' if name == 'bpp' else METRICS[name].short} within {low:g} to {high:g}"
+            for name, (low, high) in self.ranges.items()
+        ]
+        return ", ".join(parts)
+
+
+PLAIN = BdOptions()
 
 
 @dataclass(frozen=True)
@@ -43,26 +76,33 @@ class Curve:
         """Label and settings, as legends and tables print them."""
         return f"{self.label}: {self.settings}" if self.settings and self.settings != self.label else self.label
 
-    def points(self, picture: str, metric: Metric) -> list[Point]:
-        """(bpp, dB) of one picture by ascending rate; MS-SSIM on its logarithmic scale."""
-        pairs = [(row.bpp, _value(row, metric)) for row in self.rows.get(picture, [])]
-        return sorted((bpp, value) for bpp, value in pairs if bpp is not None and value is not None)
+    def points(self, picture: str, metric: str, rate: Rate = "bpp") -> list[Point]:
+        """(rate, quality) of one picture by ascending rate, quality as the metric's axis has it."""
+        pairs = [(getattr(row, rate), height(row, metric)) for row in self.rows.get(picture, [])]
+        return sorted((x, y) for x, y in pairs if x is not None and y is not None)
 
-    def average(self, metric: Metric, pictures: Sequence[str] | None = None) -> list[Point]:
+    def average(self, metric: str, pictures: Sequence[str] | None = None, rate: Rate = "bpp") -> list[Point]:
         """Mean rate and mean quality per setting over pictures, for the settings that all of them have."""
+        return [(x, y) for x, y, _ in self.averages(metric, pictures, rate)]
+
+    def averages(
+        self, metric: str, pictures: Sequence[str] | None = None, rate: Rate = "bpp"
+    ) -> list[tuple[float, float, float | None]]:
+        """The same with the quality setting of each point."""
         chosen = [self.rows[name] for name in (pictures or self.rows) if name in self.rows]
         if not chosen:
             return []
         tables = [
-            {row.quality: row for row in rows if row.bpp is not None and getattr(row, metric) is not None}
+            {row.quality: row for row in rows if getattr(row, rate) is not None and getattr(row, metric) is not None}
             for rows in chosen
         ]
         points = []
         for quality in set.intersection(*(set(table) for table in tables)):
             rows = [table[quality] for table in tables]
-            value = fmean(getattr(row, metric) for row in rows)
-            points.append((fmean(row.bpp or 0.0 for row in rows), ms_ssim_db(value) if metric == "ms_ssim" else value))
-        return sorted(points)
+            value = METRICS[metric].height(fmean(getattr(row, metric) for row in rows))
+            if math.isfinite(value):
+                points.append((fmean(getattr(row, rate) for row in rows), value, quality))
+        return sorted(points, key=lambda point: point[:2])
 
     def mean_of(self, name: Literal["encode_s", "decode_s", "kmac_per_px"]) -> float | None:
         """Mean of a column over all rows that have it."""
@@ -79,7 +119,7 @@ class BdRow:
     curve, reference : Curve
         Test and reference.
     rate : mapping of metric to picture to BdResult
-        BD-rate of each picture that both have.
+        BD-rate of each picture that both have measured.
     psnr : mapping of picture to BdResult
         BD-PSNR (RGB).
     average : BdResult
@@ -88,11 +128,11 @@ class BdRow:
 
     curve: Curve
     reference: Curve
-    rate: dict[Metric, dict[str, BdResult]]
+    rate: dict[str, dict[str, BdResult]]
     psnr: dict[str, BdResult]
     average: BdResult
 
-    def mean(self, metric: Metric = "psnr_rgb_db") -> float | None:
+    def mean(self, metric: str = RGB) -> float | None:
         """Mean of the per-picture BD-rates in percent, over pictures that have one."""
         return _mean(self.rate[metric])
 
@@ -100,7 +140,7 @@ class BdRow:
         """Mean of the per-picture BD-PSNRs in dB."""
         return _mean(self.psnr)
 
-    def reasons(self, metric: Metric = "psnr_rgb_db") -> list[str]:
+    def reasons(self, metric: str = RGB) -> list[str]:
         """Why pictures are missing from the mean, each as "picture: reason"."""
         return [f"{name}: {result.reason}" for name, result in self.rate[metric].items() if result.reason]
 
@@ -136,28 +176,39 @@ def find_reference(curves: Sequence[Curve], reference: str = "") -> Curve | None
     return candidates[0] if candidates else None
 
 
-def bd_table(curves: Sequence[Curve], reference: Curve, interpolation: Interpolation = "pchip") -> list[BdRow]:
+def bd_table(curves: Sequence[Curve], reference: Curve, options: BdOptions = PLAIN) -> list[BdRow]:
     """Compare every other curve with the reference."""
-    return [_bd_row(curve, reference, interpolation) for curve in curves if curve is not reference]
+    return [_bd_row(curve, reference, options) for curve in curves if curve is not reference]
 
 
-def _bd_row(curve: Curve, reference: Curve, interpolation: Interpolation) -> BdRow:
+def metrics_of(curves: Sequence[Curve]) -> list[str]:
+    """Metrics that at least one point has, in the order of their declaration."""
+    rows = [row for curve in curves for rows in curve.rows.values() for row in rows]
+    return [name for name in METRICS if any(getattr(row, name) is not None for row in rows)]
+
+
+def height(row: RdRow, metric: str) -> float | None:
+    """A row's figure on the axis of a metric; None where it was not measured or is infinite."""
+    raw: float | None = getattr(row, metric)
+    value = None if raw is None else METRICS[metric].height(raw)
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _bd_row(curve: Curve, reference: Curve, options: BdOptions) -> BdRow:
     both = [name for name in curve.rows if name in reference.rows]
-    rate: dict[Metric, dict[str, BdResult]] = {}
-    for metric in METRIC_NAMES:
-        pairs = {name: (reference.points(name, metric), curve.points(name, metric)) for name in both}
-        rate[metric] = {name: bd_rate(*pair, interpolation) for name, pair in pairs.items() if all(pair)}
-    rgb: Metric = "psnr_rgb_db"
-    psnr = {name: bd_psnr(reference.points(name, rgb), curve.points(name, rgb), interpolation) for name in both}
-    average = bd_rate(reference.average(rgb, both), curve.average(rgb, both), interpolation)
+    how = options.interpolation
+    rate: dict[str, dict[str, BdResult]] = {}
+    for metric in METRICS:
+        pairs = {name: _pair(reference, curve, name, metric) for name in both}
+        within = options.ranges.get(metric)
+        rate[metric] = {name: bd_rate(*pair, how, within) for name, pair in pairs.items() if all(pair)}
+    psnr = {name: bd_psnr(*_pair(reference, curve, name, RGB), how, options.ranges.get("bpp")) for name in both}
+    average = bd_rate(reference.average(RGB, both), curve.average(RGB, both), how, options.ranges.get(RGB))
     return BdRow(curve, reference, rate, psnr, average)
 
 
-def _value(row: RdRow, metric: Metric) -> float | None:
-    value: float | None = getattr(row, metric)
-    if value is not None and metric == "ms_ssim":
-        value = ms_ssim_db(value)
-    return value if value is not None and math.isfinite(value) else None
+def _pair(reference: Curve, curve: Curve, picture: str, metric: str) -> tuple[list[Point], list[Point]]:
+    return reference.points(picture, metric), curve.points(picture, metric)
 
 
 def _mean(results: dict[str, BdResult]) -> float | None:

@@ -1,4 +1,7 @@
-"""Run codecs over pictures and qualities: TNC first and alone, then the anchors side by side."""
+"""Run codecs over pictures and qualities: TNC first and alone, then the anchors side by side.
+
+What the database knows is not run again, only completed by the metrics that it lacks.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,18 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from codec.anchors.base import Anchor, QualityRange
 from codec.anchors.cache import RunCache
 from codec.anchors.registry import get_anchor
-from codec.anchors.runs import run_anchor
+from codec.anchors.runs import anchor_key, run_anchor
 from codec.errors import Cancelled, CodecError, SettingsError
 from codec.jobs import CancelToken, Progress, check, no_progress
+from codec.metrics.measure import ALWAYS, measure
 from codec.picture import Picture
+from codec.rd.database import RdDatabase
 from codec.rd.rows import RdRow, row_of_run
 from codec.rd.tnc_adapter import TncAdapter
 from codec.tnc.settings import EFFORTS
@@ -72,6 +78,8 @@ def run_rd(
     *,
     jobs: int | None = None,
     cache: RunCache | None = None,
+    database: RdDatabase | None = None,
+    metrics: Sequence[str] = (),
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
     on_row: Callable[[RdRow], None] | None = None,
@@ -94,6 +102,10 @@ def run_rd(
         Anchors that run at the same time; all cores less one by default.
     cache : RunCache, optional
         Finished anchor runs to reuse and to add to.
+    database : RdDatabase, optional
+        Points of earlier days to reuse and to add to; unless there is a cache, also where kept streams come from.
+    metrics : sequence of str
+        Metrics to measure beside those that always are.
     progress, cancel
         `progress` and `on_row` are called from one thread at a time.
 
@@ -103,6 +115,7 @@ def run_rd(
         In the order of codecs, pictures and qualities, whatever finished first.
     """
     items, rows = _plan(codecs, pictures, qualities or {})
+    cache = cache_over(database) if cache is None else cache
     total = len(items)
     finished: dict[int, RdRow] = {}
     lock = threading.Lock()
@@ -110,7 +123,16 @@ def run_rd(
     def work(index: int) -> None:
         item = items[index]
         check(cancel)
-        row = _row(item, cache, cancel)
+        row = measure_point(
+            item.codec,
+            item.picture,
+            item.quality,
+            item.name,
+            cache=cache,
+            database=database,
+            metrics=metrics,
+            cancel=cancel,
+        )
         with lock:
             finished[index] = row
             progress(len(finished) / total, f"{row.label} {row.picture} {item.codec.quality.name} {item.quality:g}")
@@ -138,28 +160,68 @@ def _plan(
             unavailable.append(RdRow(codec.id, codec.label, "", "", error=reason))
             continue
         for picture, name in zip(pictures, names, strict=True):
-            wanted = _takeable(codec.quality, qualities.get(codec.id) or codec.quality.points())
+            wanted = takeable(codec.quality, qualities.get(codec.id) or codec.quality.points())
             items += [_Item(codec, picture, name, quality) for quality in wanted]
     return items, unavailable
 
 
-def _takeable(axis: QualityRange, qualities: Sequence[float]) -> list[float]:
+def takeable(axis: QualityRange, qualities: Sequence[float]) -> list[float]:
     """Nearest steps of an encoder, each once; what is beyond its range stays and fails with a reason."""
     return list(dict.fromkeys(axis.snap(q) if axis.low <= q <= axis.high else q for q in qualities))
 
 
-def _row(item: _Item, cache: RunCache | None, cancel: CancelToken | None) -> RdRow:
-    codec = item.codec
+def cache_over(database: RdDatabase | None) -> RunCache | None:
+    """A cache for one RD run that keeps no pictures in memory: the database holds the streams."""
+    return None if database is None else RunCache(0, database)
+
+
+def measure_point(
+    codec: Anchor,
+    picture: Picture,
+    quality: float,
+    name: str = "",
+    *,
+    cache: RunCache | None = None,
+    database: RdDatabase | None = None,
+    metrics: Sequence[str] = (),
+    cancel: CancelToken | None = None,
+) -> RdRow:
+    """One point: out of the database where that has all of it, else from its kept stream, else encoded.
+
+    Parameters
+    ----------
+    name : str
+        What the row calls the picture.
+    cache : RunCache, optional
+        With `database` as its archive (see `cache_over`), or finished runs in memory.
+
+    Returns
+    -------
+    RdRow
+        With an `error` and without numbers if the encode failed.
+    """
+    name = name or picture.name or "picture"
+    wanted = [*ALWAYS, *metrics]
     try:
+        if database is not None and codec.availability() is None:
+            known = database.find(anchor_key(codec, picture, quality))
+            if known is not None and all(metric in known.figures for metric in wanted):
+                return replace(known.row(name, codec.label), settings=codec.settings_text)
         if isinstance(codec, TncAdapter):
-            run = codec.run(item.picture, item.quality, cancel=cancel)
+            run = codec.run(picture, quality, cancel=cancel, cache=cache)
         else:
-            run = run_anchor(codec, item.picture, item.quality, cancel=cancel, cache=cache)
+            run = run_anchor(codec, picture, quality, cancel=cancel, cache=cache)
+        check(cancel)
+        # Of small pictures some metrics are not defined: they are missing in the run and None in the database.
+        figures = measure(picture, run.reconstruction, [metric for metric in wanted if metric not in run.metrics])
+        if database is not None:
+            database.add_figures(run.key, figures)
     except Cancelled:
         raise
     except CodecError as error:
-        return RdRow(codec.id, codec.label, codec.settings_text, item.name, item.quality, error=str(error))
-    return row_of_run(run, codec.settings_text, item.name)
+        return RdRow(codec.id, codec.label, codec.settings_text, name, quality, error=str(error))
+    row = row_of_run(run, codec.settings_text, name)
+    return replace(row, **dict[str, Any](figures))
 
 
 def _in_parallel(work: Callable[[int], None], indices: Sequence[int], jobs: int) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 from codec.errors import InputError
 from codec.files import write_bytes
-from codec.rd.curves import METRIC_NAMES, Curve, Metric
+from codec.metrics.measure import METRICS
+from codec.rd.curves import RATE_NAMES, RGB, Curve, Rate
 from codec.rd.style import DARK, LIGHT, CodecStyle, family_of, style_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ FORMATS = {".png": "png", ".svg": "svg"}
 def render_rd(
     curves: Sequence[Curve],
     *,
-    metric: Metric = "psnr_rgb_db",
+    metric: str = RGB,
+    rate: Rate = "bpp",
     picture: str = "",
     current: Sequence[tuple[str, float, float]] = (),
     title: str = "",
@@ -37,11 +39,13 @@ def render_rd(
     ----------
     curves : sequence of Curve
         From `curves_of`.
-    metric : {"psnr_rgb_db", "psnr_y_db", "ms_ssim"}
-        Vertical axis, in dB.
+    metric : str
+        Vertical axis, one of `METRICS`.
+    rate : {"bpp", "bytes"}
+        Horizontal axis.
     picture : str
         One picture; "" draws the curves averaged over the pictures that all curves have.
-    current : sequence of (codec, bpp, dB)
+    current : sequence of (codec, rate, quality)
         Points to ring, such as where a slider stands.
     title : str
         Above the plot; made from the pictures if empty.
@@ -54,7 +58,7 @@ def render_rd(
     from matplotlib.figure import Figure
 
     theme = DARK if dark else LIGHT
-    points, about = _points(curves, metric, picture)
+    points, about = _points(curves, metric, rate, picture)
     # A fixed salt and no date: the same curves give the same file.
     with mpl.rc_context({"svg.hashsalt": "rd", "svg.fonttype": "path", "font.size": 10}):
         figure = Figure(figsize=SIZE_IN, dpi=DPI, facecolor=theme.ground, layout="constrained")
@@ -68,7 +72,7 @@ def render_rd(
             turns[family_of(curve.codec)] += 1
             styles.setdefault(curve.codec, style)
             axes.plot(
-                [bpp for bpp, _ in line],
+                [x for x, _ in line],
                 [value for _, value in line],
                 color=style.color(dark=dark),
                 marker=style.marker,
@@ -82,8 +86,8 @@ def render_rd(
             color = styles.get(codec, style_of(codec)).color(dark=dark)
             axes.plot([bpp], [value], "o", color=color, markersize=12, fillstyle="none", markeredgewidth=2)
         _dress(axes, theme.text, theme.grid)
-        axes.set_xlabel("bits per pixel")
-        axes.set_ylabel(METRIC_NAMES[metric])
+        axes.set_xlabel(RATE_NAMES[rate])
+        axes.set_ylabel(METRICS[metric].axis)
         axes.set_title(title or about, color=theme.text, fontsize=11, loc="left")
         if any(points):
             # Below the plot: settings make long entries, which would cover curves.
@@ -100,7 +104,8 @@ def write_plot(
     curves: Sequence[Curve],
     path: str | Path,
     *,
-    metric: Metric = "psnr_rgb_db",
+    metric: str = RGB,
+    rate: Rate = "bpp",
     picture: str = "",
     title: str = "",
     dark: bool = False,
@@ -110,18 +115,27 @@ def write_plot(
     if suffix not in FORMATS:
         raise InputError(f"plots are PNG or SVG, not {suffix or 'without suffix'}", where=str(path))
     image_format: Literal["png", "svg"] = "svg" if suffix == ".svg" else "png"
-    data = render_rd(curves, metric=metric, picture=picture, title=title, dark=dark, image_format=image_format)
+    data = render_rd(
+        curves, metric=metric, rate=rate, picture=picture, title=title, dark=dark, image_format=image_format
+    )
     write_bytes(path, data)
 
 
-def _points(curves: Sequence[Curve], metric: Metric, picture: str) -> tuple[list[list[tuple[float, float]]], str]:
+def _points(
+    curves: Sequence[Curve], metric: str, rate: Rate, picture: str
+) -> tuple[list[list[tuple[float, float]]], str]:
     """Points of each curve, and what they are of."""
     if picture:
-        return [curve.points(picture, metric) for curve in curves], picture
-    common = [name for name in (curves[0].rows if curves else []) if all(name in curve.rows for curve in curves)]
+        return [curve.points(picture, metric, rate) for curve in curves], picture
+    common = common_pictures(curves)
     if len(common) == 1:
-        return [curve.points(common[0], metric) for curve in curves], common[0]
-    return [curve.average(metric, common) for curve in curves], f"mean of {len(common)} pictures per setting"
+        return [curve.points(common[0], metric, rate) for curve in curves], common[0]
+    return [curve.average(metric, common, rate) for curve in curves], f"mean of {len(common)} pictures per setting"
+
+
+def common_pictures(curves: Sequence[Curve]) -> list[str]:
+    """Pictures that every curve has: what averages are taken over."""
+    return [name for name in (curves[0].rows if curves else []) if all(name in curve.rows for curve in curves)]
 
 
 def _dress(axes: Axes, text: str, grid: str) -> None:

@@ -11,8 +11,8 @@ from typing import TypedDict, Unpack
 
 from codec.errors import InputError
 from codec.files import write_bytes
-from codec.metrics.bd import Interpolation
-from codec.rd.curves import METRIC_NAMES, BdRow, Curve, Metric, bd_table, curves_of, find_reference
+from codec.metrics.measure import METRICS
+from codec.rd.curves import PLAIN, RGB, BdOptions, BdRow, Curve, bd_table, curves_of, find_reference, metrics_of
 from codec.rd.plot import render_rd
 from codec.rd.report_page import page, table
 from codec.rd.rows import RdRow
@@ -27,7 +27,7 @@ class ReportOptions(TypedDict, total=False):
 
     title: str
     reference: str
-    interpolation: Interpolation
+    bd: BdOptions
     versions: Mapping[str, str]
     conditions: Mapping[str, str]
     target: Run | None
@@ -44,7 +44,7 @@ def report_html(
     *,
     title: str = "Rate-distortion report",
     reference: str = "",
-    interpolation: Interpolation = "pchip",
+    bd: BdOptions = PLAIN,
     versions: Mapping[str, str] | None = None,
     conditions: Mapping[str, str] | None = None,
     target: Run | None = None,
@@ -60,8 +60,8 @@ def report_html(
         Heading.
     reference : str
         Curve that BD figures refer to (see `find_reference`).
-    interpolation : {"pchip", "akima"}
-        Of the BD figures.
+    bd : BdOptions
+        Interpolation and ranges of the BD figures.
     versions, conditions : mapping of str to str, optional
         Programs and versions; anything else a reader has to know (machine, date, command).
     target : Run, optional
@@ -79,7 +79,7 @@ def report_html(
         parts.append(("Curves", _plots(curves)))
         chosen = find_reference(curves, reference)
         if chosen is not None and len(curves) > 1:
-            parts.append((f"BD-rate against {chosen.name}", _bd(curves, chosen, interpolation)))
+            parts.append((f"BD-rate against {chosen.name}", _bd(curves, chosen, bd)))
     if target is not None:
         parts.append(("At the same bytes", _matches(target, matches)))
     if curves:
@@ -113,7 +113,8 @@ _METHOD = {
 
 def _plots(curves: Sequence[Curve]) -> str:
     figures = []
-    for metric, name in METRIC_NAMES.items():
+    for metric in metrics_of(curves):
+        name = METRICS[metric].axis
         if not any(curve.average(metric) for curve in curves):
             continue
         images = ""
@@ -125,17 +126,19 @@ def _plots(curves: Sequence[Curve]) -> str:
     return f'<div class="plots">{"".join(figures)}</div>'
 
 
-def _bd(curves: Sequence[Curve], reference: Curve, interpolation: Interpolation) -> str:
-    rows = bd_table(curves, reference, interpolation)
-    head = ["codec", "RGB %", "Y %", "MS-SSIM %", "average curve %", "BD-PSNR dB", "pictures", "range dB", "overlap"]
+def _bd(curves: Sequence[Curve], reference: Curve, options: BdOptions) -> str:
+    rows = bd_table(curves, reference, options)
+    metrics = metrics_of(curves)
+    head = ["codec", *(f"{METRICS[metric].short} %" for metric in metrics)]
+    head += ["average curve %", "BD-PSNR dB", "pictures", "range dB", "overlap"]
     cells = []
     for row in rows:
-        results = [result for result in row.rate["psnr_rgb_db"].values() if result.value is not None]
+        results = [result for result in row.rate[RGB].values() if result.value is not None]
         low, high = min((r.low for r in results), default=math.nan), max((r.high for r in results), default=math.nan)
         overlap = min((r.overlap for r in results), default=math.nan)
         cells.append([
             row.curve.name,
-            *(_signed(row.mean(metric)) for metric in METRIC_NAMES),
+            *(_signed(row.mean(metric)) for metric in metrics),
             _signed(row.average.value),
             _signed(row.mean_psnr_db()),
             str(len(results)),
@@ -144,7 +147,7 @@ def _bd(curves: Sequence[Curve], reference: Curve, interpolation: Interpolation)
         ])  # fmt: skip
     note = (
         f"<p>Negative: fewer bits than the reference at equal quality. Mean of the per-picture BD-rates over the "
-        f"overlapping range, {escape(interpolation)} interpolation of log-rate; the range spans all pictures, "
+        f"overlapping range, interpolation of log-rate: {escape(options.text())}; the range spans all pictures, "
         f"the overlap is the smallest. A small overlap makes a figure say little.</p>"
     )
     return table(head, cells) + note + _reasons(rows) + _per_picture(rows)
@@ -156,11 +159,10 @@ def _reasons(rows: Sequence[BdRow]) -> str:
 
 
 def _per_picture(rows: Sequence[BdRow]) -> str:
-    metric: Metric = "psnr_rgb_db"
-    names = list(dict.fromkeys(name for row in rows for name in row.rate[metric]))
+    names = list(dict.fromkeys(name for row in rows for name in row.rate[RGB]))
     if len(names) < 2:
         return ""
-    cells = [[name, *(_signed(float(row.rate[metric].get(name, math.nan))) for row in rows)] for name in names]
+    cells = [[name, *(_signed(float(row.rate[RGB].get(name, math.nan))) for row in rows)] for name in names]
     body = table(["picture", *(row.curve.name for row in rows)], cells)
     return f"<details><summary>BD-rate (RGB) of each picture</summary>{body}</details>"
 
@@ -205,28 +207,24 @@ def _codecs(curves: Sequence[Curve]) -> str:
 
 
 def _points(rows: Sequence[RdRow]) -> tuple[list[str], list[list[str]]]:
-    head = [
-        "codec",
-        "picture",
-        "quality",
-        "bytes",
-        "bpp",
-        "PSNR RGB dB",
-        "PSNR Y dB",
-        "MS-SSIM",
-        "encode s",
-        "decode s",
-    ]
+    measured = [row for row in rows if not row.error]
+    metrics = [name for name in METRICS if any(getattr(row, name) is not None for row in measured)]
+    head = ["codec", "picture", "quality", "bytes", "bpp", *(_raw_name(name) for name in metrics)]
+    head += ["encode s", "decode s", "kMAC/px", "effort", "from"]
     cells = [
         [
             row.label, row.picture, _number(row.quality, 4), _number(row.bytes, 0), _number(row.bpp, 4),
-            _number(row.psnr_rgb_db, 2), _number(row.psnr_y_db, 2), _number(row.ms_ssim, 4),
-            _number(row.encode_s, 2), _number(row.decode_s, 2),
+            *(_number(getattr(row, name), METRICS[name].raw_decimals) for name in metrics),
+            _number(row.encode_s, 2), _number(row.decode_s, 2), _number(row.kmac_per_px, 1),
+            "" if row.effort is None else f"{row.effort:g}", row.origin,
         ]
-        for row in rows
-        if not row.error
+        for row in measured
     ]  # fmt: skip
     return head, cells
+
+
+def _raw_name(metric: str) -> str:
+    return METRICS[metric].short + (" dB" if metric.endswith("_db") else "")
 
 
 def _number(value: float | None, digits: int) -> str:

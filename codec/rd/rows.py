@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from codec.metrics.measure import METRICS
 from codec.run import Run
 
 
@@ -21,13 +23,19 @@ class RdRow:
         On the codec's own axis.
     bytes, bpp : float or None
         As RD figures count them (no ancillary sections; BPG's container added to bare HEVC).
-    psnr_rgb_db, psnr_y_db, ms_ssim : float or None
-        Infinity stands for identical pictures.
+    psnr_rgb_db, psnr_y_db, ms_ssim, ssimulacra2, vmaf, lpips : float or None
+        As `codec.metrics.measure` declares them; infinity stands for identical pictures.
     encode_s, decode_s : float or None
         Wall time of this run: of programs from their start; of TNC with its analysis of the picture, but without
         loading the model.
     kmac_per_px : float or None
         Of a neural decoder.
+    effort : float or None
+        Effort of the TNC encoder.
+    key : str
+        `Run.key`, under which the database knows the point and its stream; "" for what came from elsewhere.
+    origin : str
+        File that a foreign row was read from; "" for what this program measured.
     error : str
         Why there are no numbers; "" otherwise.
     """
@@ -42,18 +50,23 @@ class RdRow:
     psnr_rgb_db: float | None = None
     psnr_y_db: float | None = None
     ms_ssim: float | None = None
+    ssimulacra2: float | None = None
+    vmaf: float | None = None
+    lpips: float | None = None
     encode_s: float | None = None
     decode_s: float | None = None
     kmac_per_px: float | None = None
+    effort: float | None = None
+    key: str = ""
+    origin: str = ""
     error: str = ""
 
 
-METRIC_FIELDS = (
-    "quality", "bytes", "bpp", "psnr_rgb_db", "psnr_y_db", "ms_ssim", "encode_s", "decode_s", "kmac_per_px",
-)  # fmt: skip
+NUMBERS = ("quality", "bytes", "bpp", *METRICS, "encode_s", "decode_s", "kmac_per_px", "effort")
+"""Fields that are numbers or None."""
 
 
 def row_of_run(run: Run, settings: str, picture: str) -> RdRow:
     """Make the row of a finished run."""
-    values = {name: run.metrics.get(name) for name in METRIC_FIELDS}
-    return RdRow(run.codec, run.label, settings, picture, **values, error="")
+    values: dict[str, Any] = {name: run.metrics.get(name) for name in NUMBERS}
+    return RdRow(run.codec, run.label, settings, picture, **values, key=run.key)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, fields, is_dataclass, replace
 from typing import TYPE_CHECKING
 
 from codec.anchors.base import Anchor, QualityRange
+from codec.anchors.cache import RunCache
+from codec.anchors.runs import anchor_key
 from codec.errors import CodecError
 from codec.jobs import CancelToken, no_progress
 from codec.metrics.measure import measure
 from codec.picture import Picture
 from codec.quality import QP_MAX, QP_MIN, QP_STEPS
+from codec.rd.provenance import code_fingerprint
 from codec.run import Run
 from codec.tnc.settings import EncodeSettings
 
@@ -62,6 +67,17 @@ class TncAdapter(Anchor):
 
         return __version__
 
+    def settings(self, quality: float) -> Mapping[str, object]:
+        """Settings of one encode, without the model: its ids are versions."""
+        return run_settings(self._encode_settings(quality), quality)
+
+    def versions(self) -> Mapping[str, str]:
+        """Version and code of this program, and the ids of the model."""
+        from codec.tnc.models import available_models
+
+        cards = [card for card in available_models() if self.model in ("default", card.name)]
+        return run_versions(cards[0].name, cards[0].entropy_id, cards[0].synthesis_id) if cards else {}
+
     def availability(self) -> str | None:
         """Whether the weights of the model are installed."""
         try:
@@ -83,9 +99,25 @@ class TncAdapter(Anchor):
 
         return decode_image(stream, device=self._device, cancel=cancel)
 
-    def run(self, picture: Picture, quality: float, *, cancel: CancelToken | None = None) -> Run:
-        """Encode, decode and measure; the encoder has decoded its real stream already."""
-        return run_of_result(self._result(picture, quality, cancel), picture, self.label, self.settings(quality))
+    def run(
+        self, picture: Picture, quality: float, *, cancel: CancelToken | None = None, cache: RunCache | None = None
+    ) -> Run:
+        """Encode, decode and measure, or take the run out of the cache's archive.
+
+        The encoder has decoded its real stream already.
+        """
+        archive = None if cache is None else cache.archive
+        if archive is not None:
+            key = anchor_key(self, picture, quality)
+            if (known := archive.recall(key, lambda data: self.decode(data, cancel=cancel))) is not None:
+                return replace(known, label=self.label)
+        run = run_of_result(self._result(picture, quality, cancel), picture, self.label)
+        if archive is not None:
+            archive.keep(run, self.settings_text, picture)
+        return run
+
+    def _encode_settings(self, quality: float) -> EncodeSettings:
+        return EncodeSettings(qp=quality, effort=self.effort, model=self.model, analysis=False)
 
     def _result(self, picture: Picture, quality: float, cancel: CancelToken | None) -> EncodeResult:
         from codec.tnc.api import ImageEncoder
@@ -94,34 +126,59 @@ class TncAdapter(Anchor):
         if self._encoder is None or self._encoder[0] != picture.source_hash:
             encoder = ImageEncoder(picture, model=self.model, device=self._device, progress=no_progress, cancel=cancel)
             self._encoder = (picture.source_hash, encoder)
-        settings = EncodeSettings(qp=quality, effort=self.effort, model=self.model, analysis=False)
-        return self._encoder[1].encode(settings, progress=no_progress, cancel=cancel)
+        return self._encoder[1].encode(self._encode_settings(quality), progress=no_progress, cancel=cancel)
 
 
-def run_of_result(result: EncodeResult, picture: Picture, label: str, settings: Mapping[str, object]) -> Run:
+def run_of_result(result: EncodeResult, picture: Picture, label: str) -> Run:
     """Make the `Run` of a TNC encode; bytes and bpp leave ancillary sections out."""
-    from codec import __version__
     from codec.tnc.api import inspect
 
     info = inspect(result.stream)
     metrics = {"quality": result.qp, "bytes": float(result.rd_bytes), "bpp": result.bpp}
     metrics |= {name: value for name, value in measure(picture, result.reconstruction).items() if value is not None}
-    metrics |= {"encode_s": result.encode_s, "decode_s": result.decode_s}
+    metrics |= {"encode_s": result.encode_s, "decode_s": result.decode_s, "effort": float(result.settings.effort)}
     if info.kmac_per_px is not None:
         metrics["kmac_per_px"] = info.kmac_per_px
     return Run(
         codec="tnc",
         label=label,
         source_hash=picture.source_hash,
-        settings=settings,
-        versions={
-            "tnc": __version__,
-            "model": result.model,
-            "entropy_id": str(info.entropy_id),
-            "synthesis_id": str(info.synthesis_id),
-        },
+        settings=run_settings(result.settings, result.qp),
+        versions=run_versions(result.model, str(info.entropy_id), str(info.synthesis_id)),
         stream=result.stream,
         reconstruction=replace(result.reconstruction, name=label),
         metrics=metrics,
         block_maps=result.block_maps,
     )
+
+
+def run_settings(settings: EncodeSettings, qp: float) -> dict[str, object]:
+    """What decides the stream at a QP, JSON-ready: the effort, and every other setting that is not at its default.
+
+    How the QP was found, the analysis that no rate counts, and the model, which is named by its ids, are left out.
+    """
+    plain = EncodeSettings()
+    left_out = {"qp", "lmbda", "target_bpp", "target_psnr_db", "target_bytes", "analysis", "model", "effort"}
+    left_out |= {"qp_map", "qp_map_bytes"}
+    chosen: dict[str, object] = {"quality": float(qp), "effort": settings.effort}
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if field.name not in left_out and value != getattr(plain, field.name):
+            chosen[field.name] = json.loads(json.dumps(value, default=_plain))
+    if settings.qp_map is not None:
+        chosen["qp_map"] = hashlib.sha256(settings.qp_map_bytes).hexdigest()
+    return chosen
+
+
+def _plain(value: object) -> object:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
+
+
+def run_versions(model: str, entropy_id: str, synthesis_id: str) -> dict[str, str]:
+    """Program, code and model behind a TNC run."""
+    from codec import __version__
+
+    return {
+        "tnc": __version__, "code": code_fingerprint(), "model": model, "entropy_id": entropy_id,
+        "synthesis_id": synthesis_id,
+    }  # fmt: skip

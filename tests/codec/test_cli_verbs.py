@@ -286,6 +286,48 @@ def test_rd_refuses_an_unknown_reference_before_it_encodes(tnc, jpeg_qualities: 
     assert not Path("out").exists()
 
 
+def test_rd_measures_once_and_gives_old_runs_back(tnc_json) -> None:
+    options = ("rd", "crop.png", "--codecs", "tnc", "--qps", "24,30,36,42", "--db", "my.sqlite3")
+    first = tnc_json(*options, "-o", "one", "--metrics", "ssimulacra2")
+    second = tnc_json(*options, "-o", "two", "--rate", "bytes")
+    assert Path("one/rd.csv").read_bytes() == Path("two/rd.csv").read_bytes(), "encode times, too"
+    assert Path("one/rd.png").read_bytes() != Path("two/rd.png").read_bytes()
+    listed = tnc_json("rd", "--list", "--db", "my.sqlite3")["runs"]
+    assert [run["run"] for run in listed] == [2, 1]
+    assert listed[0]["what"] == "crop.png: TNC"
+    again = tnc_json("rd", "--again", "1", "--db", "my.sqlite3", "-o", "three")
+    assert again["bd_rate"] == first["bd_rate"] == second["bd_rate"]
+    for name in ("rd.csv", "rd.png"):
+        assert Path("three", name).read_bytes() == Path("one", name).read_bytes()
+
+
+def test_rd_without_a_database(tnc, jpeg_qualities: list[float]) -> None:
+    for _ in range(2):
+        jpeg_qualities.clear()
+        status, _, err = tnc("rd", "crop.png", "--codecs", "jpeg", "--db", "none", "-o", "out")
+        assert (status, err) == (130, "tnc: interrupted\n")
+        assert jpeg_qualities[0] == 5
+    status, out, err = tnc("rd", "--list", "--db", "none")
+    assert (status, out) == (1, "")
+    assert "past runs are in the database" in err
+
+
+def test_rd_range_and_usage(tnc, tnc_json) -> None:
+    points = "".join(f"mine,crop.png,{bpp},{20 + 8 * bpp}\n" for bpp in (0.3, 1, 2, 3))
+    Path("other.csv").write_text("codec,image,bpp,psnr_rgb\n" + points)
+    report = tnc_json(
+        "rd", "crop.png", "--codecs", "jpeg", "--table", "other.csv", "-o", "out", "--reference", "mine",
+        "--interpolation", "akima", "--bd-range", "psnr_rgb_db=30:36", "--bd-range", "bpp=1:2",
+    )  # fmt: skip
+    assert report["bd"] == "akima, PSNR-RGB within 30 to 36, bits per pixel within 1 to 2"
+    for wrong in ("psnr=30:36", "vmaf=90:80", "vmaf=80", "vmaf=a:b"):
+        with pytest.raises(SystemExit, match="2"):
+            tnc("rd", "crop.png", "-o", "out", "--bd-range", wrong)
+    assert tnc("rd", "crop.png")[0] == 1
+    assert tnc("rd", "-o", "out")[0] == 1
+    assert tnc("rd", "crop.png", "-o", "out", "--metrics", "ssim")[2].startswith("tnc: unknown metric 'ssim'")
+
+
 def test_rd_that_fails_in_part_still_writes_and_says_so(tnc, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("codec.anchors.jpeg.JpegAnchor.availability", lambda self: "jpeg is on strike")
     status, out, err = tnc("rd", "crop.png", "--codecs", "tnc,jpeg", "--qps", "30", "-o", "out")

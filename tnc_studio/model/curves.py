@@ -4,45 +4,42 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
-from typing import get_args
 
 import numpy as np
 
-from codec.metrics.ms_ssim import ms_ssim_db
-from codec.rd.curves import METRIC_NAMES
-from codec.rd.curves import Metric as MetricName
+from codec.metrics.measure import METRICS
+from codec.rd.curves import height
 from codec.rd.rows import RdRow
 
 
 class Metric(StrEnum):
-    """Vertical axis of the plot; the values are the metric names of `codec.rd`."""
+    """Vertical axis of the plot; the values are the ids of `codec.metrics.measure`."""
 
     PSNR_RGB = "psnr_rgb_db"
     PSNR_Y = "psnr_y_db"
     MS_SSIM = "ms_ssim"
-
-    @property
-    def key(self) -> MetricName:
-        """Name in `codec.rd`."""
-        return next(name for name in get_args(MetricName) if name == self.value)
+    SSIMULACRA2 = "ssimulacra2"
+    VMAF = "vmaf"
+    LPIPS = "lpips"
 
     @property
     def axis(self) -> str:
         """Axis text with unit."""
-        return METRIC_NAMES[self.key]
+        return METRICS[self.value].axis
 
     @property
     def short(self) -> str:
         """Name without unit."""
-        return {Metric.PSNR_RGB: "PSNR-RGB", Metric.PSNR_Y: "PSNR-Y", Metric.MS_SSIM: "MS-SSIM"}[self]
+        return METRICS[self.value].short
 
     def height_db(self, row: RdRow) -> float | None:
-        """Height of a row on this axis in dB; None where it was not measured or is infinite."""
-        raw: float | None = getattr(row, self.value)
-        if raw is None:
-            return None
-        value = ms_ssim_db(raw) if self is Metric.MS_SSIM else raw
-        return value if math.isfinite(value) else None
+        """Height of a row on this axis; None where it was not measured or is infinite."""
+        return height(row, self.value)
+
+    def text(self, value: float) -> str:
+        """A height as a person reads it."""
+        metric = METRICS[self.value]
+        return f"{value:.{metric.decimals}f}{' ' + metric.unit if metric.unit else ''}"
 
 
 class Curves:

@@ -139,7 +139,7 @@ class Documents:
         title = self._session.source.name if self._session.source else ""
 
         def write() -> None:
-            write_bytes(path, render_rd(curves_of(rows), metric=metric.key, current=rings, title=title, dark=dark))
+            write_bytes(path, render_rd(curves_of(rows), metric=metric.value, current=rings, title=title, dark=dark))
 
         self._save(path, write)
 

@@ -78,8 +78,7 @@ class TncFactory:
         """Measure a result with the code that `tnc rd` uses."""
         from codec.rd.tnc_adapter import TncAdapter, run_of_result
 
-        adapter = TncAdapter(model)
-        return run_of_result(result, picture, adapter.label, adapter.settings(result.qp))
+        return run_of_result(result, picture, TncAdapter(model).label)
 
     def decode(self, stream: bytes, progress: Progress, cancel: CancelToken) -> Picture:
         """Decode a stream on the best device there is."""

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from codec.metrics.bd import BdResult
+from codec.metrics.measure import ALWAYS
 from codec.rd.curves import BdRow
 from tnc_studio.model.captions import signed
 from tnc_studio.model.curves import Metric
@@ -133,7 +134,7 @@ class RdPanel(QWidget):
         name = QTableWidgetItem(swatch_icon(codec_color(codec)), self._session.labels[codec])
         name.setToolTip(row.reference.name)
         self.table.setItem(index, 0, name)
-        rates = [next(iter(row.rate[metric.key].values()), None) for metric in Metric]
+        rates = [next(iter(row.rate[metric].values()), None) for metric in ALWAYS]
         psnr = next(iter(row.psnr.values()), None)
         texts = [bd_text(result, " %", 1) for result in rates] + [bd_text(psnr, " dB", 2)]
         for column, (text, tip) in enumerate(texts, start=1):

@@ -170,7 +170,7 @@ def hover_text(row: RdRow, label: str, metric: Metric) -> str:
         lines.append(f"{format_bytes(int(row.bytes))} \u00b7 {row.bpp:.3f} bpp")
     value = metric.height_db(row)
     if value is not None:
-        lines.append(f"{metric.short} {value:.2f} dB")
+        lines.append(f"{metric.short} {metric.text(value)}")
     if row.encode_s is not None and row.decode_s is not None:
         lines.append(f"encode {row.encode_s:.2f} s, decode {row.decode_s:.2f} s")
     return "\n".join(lines)

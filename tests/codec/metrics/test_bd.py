@@ -9,9 +9,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.interpolate import Akima1DInterpolator, PchipInterpolator
 
 from codec.errors import SettingsError
 from codec.metrics.bd import bd_psnr, bd_rate
@@ -53,6 +55,36 @@ def test_overlap_is_reported() -> None:
     assert (result.low, result.high) == (34.5, 41)
     assert result.overlap == pytest.approx(6.5 / 19.5)
     assert (result.value or 0) < 0
+
+
+@methods
+def test_a_range_of_qualities_is_the_integral_over_it(method: Literal["pchip", "akima"]) -> None:
+    """Against the same interpolation sampled finely."""
+    test = [(0.15, 27.0), (0.4, 31.5), (1.0, 34.0), (1.5, 37.0), (3.5, 42.5)]
+    kind = {"pchip": PchipInterpolator, "akima": Akima1DInterpolator}[method]
+    curves = [kind([y for _, y in curve], np.log10([x for x, _ in curve])) for curve in (CURVE, test)]
+    qualities = np.linspace(30, 36, 20001)
+    wanted = 100 * (10 ** np.mean(curves[1](qualities) - curves[0](qualities)) - 1)
+    result = bd_rate(CURVE, test, method, (30, 36))
+    assert result.value == pytest.approx(wanted, abs=1e-3)
+    assert (result.low, result.high, result.overlap) == (30, 36, 1)
+    rates = np.linspace(np.log10(0.5), np.log10(1.2), 20001)
+    curves = [kind(np.log10([x for x, _ in curve]), [y for _, y in curve]) for curve in (CURVE, test)]
+    psnr = bd_psnr(CURVE, test, method, (0.5, 1.2))
+    assert psnr.value == pytest.approx(float(np.mean(curves[1](rates) - curves[0](rates))), abs=1e-3)
+    assert (psnr.low, psnr.high) == (0.5, 1.2)
+
+
+def test_a_range_that_the_curves_reach_in_part_or_not_at_all() -> None:
+    test = [(rate * 1.1, quality) for rate, quality in CURVE]
+    part = bd_rate(CURVE, test, within=(39, 43))
+    assert (part.low, part.high, part.overlap) == (39, 41, 0.5)
+    assert part.value == pytest.approx(10)
+    assert bd_rate(CURVE, test, within=(28, 41)) == bd_rate(CURVE, test)
+    assert "chosen range" in bd_rate(CURVE, test, within=(42, 43)).reason
+    for low, high in ((30, 30), (31, 30), (30, math.inf), (math.nan, 30)):
+        with pytest.raises(SettingsError, match="is no range"):
+            bd_rate(CURVE, test, within=(low, high))
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,8 @@ def rows() -> list[RdRow]:
                 result.append(
                     RdRow(
                         codec, label, "some settings", picture, qp, bpp * share * 1000, bpp * share,
-                        28 + 3.5 * step + offset, 29 + 3.5 * step + offset, 0.9 + 0.03 * step, 1.5, 0.25,
-                        19.5 if codec == "tnc" else None,
+                        28 + 3.5 * step + offset, 29 + 3.5 * step + offset, 0.9 + 0.03 * step,
+                        encode_s=1.5, decode_s=0.25, kmac_per_px=19.5 if codec == "tnc" else None,
                     )
                 )  # fmt: skip
     return result

@@ -19,8 +19,8 @@ texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), m
 
 
 @given(st.lists(st.builds(
-    RdRow, texts.filter(bool), texts.filter(bool), texts, texts, numbers, numbers, numbers, numbers, numbers, numbers,
-    numbers, numbers, numbers, texts,
+    RdRow, texts.filter(bool), texts.filter(bool), texts, texts, *[numbers] * 13, key=texts.filter(bool), origin=texts,
+    error=texts,
 ), max_size=5))  # fmt: skip
 def test_rows_come_back(tmp_path_factory: pytest.TempPathFactory, rows: list[RdRow]) -> None:
     path = tmp_path_factory.mktemp("csv") / "rd.csv"
@@ -30,7 +30,7 @@ def test_rows_come_back(tmp_path_factory: pytest.TempPathFactory, rows: list[RdR
 
 def test_header_and_empty_cells() -> None:
     text = csv_text([RdRow("jpeg", "JPEG", "", "a.png", 50.0, 1234.0, 0.5, math.inf)])
-    assert text.splitlines() == [",".join(COLUMNS), "jpeg,JPEG,,a.png,50,1234,0.5,inf,,,,,,"]
+    assert text.splitlines() == [",".join(COLUMNS), "jpeg,JPEG,,a.png,50,1234,0.5,inf" + "," * 12]
 
 
 def test_foreign_columns(tmp_path: Path) -> None:
@@ -39,15 +39,29 @@ def test_foreign_columns(tmp_path: Path) -> None:
         "codec,settings,image,q,bytes,bpp,psnr_rgb,psnr_y,msssim,enc_s,dec_s\nvtm,444,05.png,32,1000,0.5,34,35,0.98,56,0.2\n"
     )
     assert read_csv(path) == [
-        RdRow("vtm", "vtm", "444", "05.png", 32.0, 1000.0, 0.5, 34.0, 35.0, 0.98, 56.0, 0.2, None)
+        RdRow(
+            "vtm",
+            "vtm",
+            "444",
+            "05.png",
+            32.0,
+            1000.0,
+            0.5,
+            34.0,
+            35.0,
+            0.98,
+            encode_s=56.0,
+            decode_s=0.2,
+            origin="other.csv",
+        )
     ]
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "codec, picture, bpp, psnr_rgb_db is missing"),
-        ("codec,image,psnr_rgb\n", "column bpp is missing"),
+        ("", "codec, picture, bpp or bytes, psnr_rgb_db or psnr_y_db or .* is missing"),
+        ("codec,image,psnr_rgb\n", "column bpp or bytes is missing"),
         ("codec,image,bpp,psnr_rgb\na,b,0.5,30\na,b,many,30\n", r"bad\.csv, line 3: 'many' is not a number"),
         ("codec,image,bpp,psnr_rgb\na,b,nan,30\n", "line 2: a number is NaN"),
         ('codec,image,bpp,psnr_rgb\n"a,b', "not a CSV table"),
@@ -85,9 +99,24 @@ def test_join_leaves_doubtful_names_out() -> None:
     assert join(own, foreign("05.png")) == own
 
 
+def test_tables_with_bytes_alone_get_their_rate_from_the_picture(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("Codec,Picture,Quality,Bytes,SSIMULACRA2,VMAF,remark\nmine,lake,70,4000,61.5,80,good\n")
+    (row,) = read_csv(path)
+    assert (row.bpp, row.bytes, row.ssimulacra2, row.vmaf, row.origin) == (None, 4000, 61.5, 80, "mine.csv")
+    own = RdRow("tnc", "TNC", "", "lake.png", 30.0, bytes=1000.0, bpp=0.25)  # 32,000 pixels
+    assert join([own], [row])[1].bpp == 1
+    rated = RdRow("mine", "mine", "", "lake.png", bpp=0.5, psnr_rgb_db=30.0)
+    assert join([own], [rated])[1].bytes == 2000
+
+
 @pytest.mark.data
 def test_the_shared_tables_can_be_read(data_dir: Path) -> None:
     curves = {(curve.codec, curve.settings): curve for curve in curves_of(read_csv(data_dir / "anchors/kodak_rd.csv"))}
     assert len(curves["bpg-jctvc", "444 m8 8b ycbcr"].rows) == 24
     (curve,) = curves_of(read_csv(data_dir / "anchors/clic_uhd_rd.csv"))
     assert len(curve.rows) == 11
+    for name in ("video_rd.csv", "video_ld_rd.csv"):
+        video = curves_of(read_csv(data_dir / "anchors" / name))
+        assert {"x265", "vvenc"} <= {curve.codec for curve in video}
+        assert all(len(curve.points(clip, "psnr_y_db", "bytes")) >= 4 for curve in video for clip in curve.rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from codec.errors import SettingsError
 from codec.metrics.ms_ssim import ms_ssim_db
 from codec.rd.csv_io import read_csv
-from codec.rd.curves import bd_table, curves_of, find_reference
+from codec.rd.curves import BdOptions, bd_table, curves_of, find_reference, metrics_of
 from codec.rd.rows import RdRow
 
 
@@ -72,6 +73,36 @@ def test_unmeasured_metrics_have_no_figure(rows: list[RdRow]) -> None:
     row = bd_table(curves, curves[1])[0]
     assert row.mean("ms_ssim") is None
     assert row.mean("psnr_y_db") == pytest.approx(-20)
+
+
+def test_bd_options(rows: list[RdRow]) -> None:
+    curves = curves_of(rows)
+    options = BdOptions("akima", {"psnr_rgb_db": (30, 35), "bpp": (0.3, 1.0)})
+    tnc = bd_table(curves, curves[1], options)[0]
+    ranged = tnc.rate["psnr_rgb_db"]["a.png"]
+    assert (ranged.low, ranged.high, ranged.interpolation) == (30, 35, "akima")
+    assert tnc.rate["psnr_y_db"]["a.png"].low == 29
+    assert (tnc.psnr["a.png"].low, tnc.psnr["a.png"].high) == (0.3, 1.0)
+    assert (tnc.average.low, tnc.average.high) == (30, 35)
+    with pytest.raises(SettingsError, match="unknown"):
+        BdOptions(ranges={"ssim": (0, 1)})
+    with pytest.raises(SettingsError, match="no range"):
+        BdOptions(ranges={"vmaf": (90, 80)})
+
+
+def test_bytes_as_rate_and_metrics_that_are_there(rows: list[RdRow]) -> None:
+    curves = curves_of([replace(row, vmaf=(row.psnr_rgb_db or 0) * 2) for row in rows])
+    assert metrics_of(curves) == ["psnr_rgb_db", "psnr_y_db", "ms_ssim", "vmaf"]
+    bpg = curves[1]
+    assert bpg.points("a.png", "vmaf", "bytes")[0] == pytest.approx((200, 56))
+    assert bpg.average("vmaf", rate="bytes")[0] == pytest.approx((200, 58))
+    assert bpg.averages("vmaf")[0] == pytest.approx((0.2, 58, 40))
+    assert bd_table(curves, bpg)[0].mean("vmaf") == pytest.approx(-20)
+
+
+def test_identical_pictures_leave_the_average(rows: list[RdRow]) -> None:
+    lossless = [replace(row, psnr_rgb_db=math.inf) if row.quality == 22 else row for row in rows]
+    assert len(curves_of(lossless)[1].average("psnr_rgb_db")) == 3
 
 
 def test_reference_by_any_of_its_names(rows: list[RdRow]) -> None:

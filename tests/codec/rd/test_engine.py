@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +13,10 @@ from codec.anchors.cache import RunCache
 from codec.anchors.jpeg import JpegAnchor
 from codec.errors import AnchorError, Cancelled, SettingsError
 from codec.jobs import CancelToken
+from codec.metrics.ssimulacra2 import ssimulacra2
+from codec.metrics.vmaf import vmaf
 from codec.picture import Picture
+from codec.rd.database import RdDatabase
 from codec.rd.engine import default_jobs, get_codec, get_codecs, planned_rows, run_rd, versions_of
 from codec.rd.rows import RdRow
 from codec.rd.tnc_adapter import TncAdapter
@@ -58,7 +63,9 @@ class Tnc(TncAdapter):
     def availability(self) -> str | None:
         return None
 
-    def run(self, picture: Picture, quality: float, *, cancel: CancelToken | None = None) -> Run:
+    def run(
+        self, picture: Picture, quality: float, *, cancel: CancelToken | None = None, cache: RunCache | None = None
+    ) -> Run:
         self.threads.add(threading.get_ident())
         with self.gauge:
             time.sleep(0.02)
@@ -209,3 +216,37 @@ def test_versions_of_what_can_run() -> None:
     versions = versions_of([JpegAnchor(), Absent()])
     assert list(versions) == ["jpeg"]
     assert versions["jpeg"].startswith("Pillow ")
+
+
+def test_what_the_database_knows_is_not_encoded_again(picture: Picture, tmp_path: Path) -> None:
+    database, gauge = RdDatabase(tmp_path / "rd.sqlite3"), Gauge()
+    first = run_rd([Jpeg(gauge)], [picture], {"jpeg": [20, 50]}, database=database)
+    gauge.most = 0
+    # Another name and another object, but the same pixels and settings.
+    renamed = replace(picture, name="again.png")
+    second = run_rd([Jpeg(gauge)], [renamed], {"jpeg": [20, 50]}, database=database)
+    assert gauge.most == 0
+    assert second == [replace(row, picture="again.png") for row in first]
+    third = run_rd([Jpeg(gauge)], [renamed], {"jpeg": [20, 30]}, database=database)
+    assert gauge.most == 1
+    assert third[0] == second[0]
+
+
+def test_a_metric_that_is_missing_is_measured_on_the_kept_stream(picture: Picture, tmp_path: Path) -> None:
+    database, gauge = RdDatabase(tmp_path / "rd.sqlite3"), Gauge()
+    (plain,) = run_rd([Jpeg(gauge)], [picture], {"jpeg": [50]}, database=database)
+    gauge.most = 0
+    (more,) = run_rd([Jpeg(gauge)], [picture], {"jpeg": [50]}, database=database, metrics=["ssimulacra2", "vmaf"])
+    assert gauge.most == 0
+    decoded = JpegAnchor().decode(JpegAnchor().encode(picture, 50))
+    assert more == replace(plain, ssimulacra2=ssimulacra2(picture, decoded), vmaf=vmaf(picture, decoded))
+    again = run_rd([Jpeg(gauge)], [picture], {"jpeg": [50]}, database=database)
+    assert again == [more], "known figures are given, asked for or not"
+
+
+def test_undefined_metrics_and_failures_are_no_gaps_to_fill(picture: Picture, tmp_path: Path) -> None:
+    database, gauge = RdDatabase(tmp_path / "rd.sqlite3"), Gauge()
+    rows = run_rd([Jpeg(gauge)], [picture], {"jpeg": [12, 13]}, database=database)
+    assert rows[0].ms_ssim is None
+    assert [point.figures["ms_ssim"] for point in database.points()] == [None]
+    assert rows[1].error == "jpeg: unlucky"
