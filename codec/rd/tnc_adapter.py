@@ -111,7 +111,7 @@ class TncAdapter(Anchor):
             key = anchor_key(self, picture, quality)
             if (known := archive.recall(key, lambda data: self.decode(data, cancel=cancel))) is not None:
                 return replace(known, label=self.label)
-        run = run_of_result(self._result(picture, quality, cancel), picture, self.label)
+        run = run_of_result(self._result(picture, quality, cancel), picture, self.label, self._encode_settings(quality))
         if archive is not None:
             archive.keep(run, self.settings_text, picture)
         return run
@@ -129,21 +129,21 @@ class TncAdapter(Anchor):
         return self._encoder[1].encode(self._encode_settings(quality), progress=no_progress, cancel=cancel)
 
 
-def run_of_result(result: EncodeResult, picture: Picture, label: str) -> Run:
-    """Make the `Run` of a TNC encode; bytes and bpp leave ancillary sections out."""
+def run_of_result(result: EncodeResult, picture: Picture, label: str, settings: EncodeSettings) -> Run:
+    """Make the `Run` of what an encode at `settings` gave; bytes and bpp leave ancillary sections out."""
     from codec.tnc.api import inspect
 
     info = inspect(result.stream)
     metrics = {"quality": result.qp, "bytes": float(result.rd_bytes), "bpp": result.bpp}
     metrics |= {name: value for name, value in measure(picture, result.reconstruction).items() if value is not None}
-    metrics |= {"encode_s": result.encode_s, "decode_s": result.decode_s, "effort": float(result.settings.effort)}
+    metrics |= {"encode_s": result.encode_s, "decode_s": result.decode_s, "effort": float(settings.effort)}
     if info.kmac_per_px is not None:
         metrics["kmac_per_px"] = info.kmac_per_px
     return Run(
         codec="tnc",
         label=label,
         source_hash=picture.source_hash,
-        settings=run_settings(result.settings, result.qp),
+        settings=run_settings(settings, result.qp),
         versions=run_versions(result.model, str(info.entropy_id), str(info.synthesis_id)),
         stream=result.stream,
         reconstruction=replace(result.reconstruction, name=label),

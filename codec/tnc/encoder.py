@@ -63,8 +63,6 @@ class EncodeResult:
     block_maps : mapping of str to BlockMap
         Per 16x16 px: "bits", "y_bits", "z_bits", "qp", "latent_energy", "mse", "psnr", "j"; with adaptive QP also "aq",
         its terms, and what it measured.
-    settings : EncodeSettings
-        What was asked for.
     """
 
     stream: bytes = field(repr=False)
@@ -77,7 +75,6 @@ class EncodeResult:
     rd_bytes: int
     bits_by_part: Mapping[str, int]
     block_maps: Mapping[str, BlockMap] = field(repr=False)
-    settings: EncodeSettings = field(default_factory=EncodeSettings, repr=False)
 
     @property
     def bytes(self) -> int:
@@ -255,7 +252,7 @@ class ImageEncoder:
         progress(1.0, "done")
         return EncodeResult(
             stream, reconstruction, qp, lmbda_of_qp(qp), self.model.config.name, encode_s,
-            decode_s, parsed.rd_bytes, bits_by_kind(parsed.infos), maps, settings,
+            decode_s, parsed.rd_bytes, bits_by_kind(parsed.infos), maps,
         )  # fmt: skip
 
     def _maps(

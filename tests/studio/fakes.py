@@ -91,7 +91,7 @@ class FakeFactory:
     def open(self, picture, model, progress, cancel):
         return FakeEncoder(picture, self)
 
-    def run(self, result, picture, model):
+    def run(self, result, picture, settings):
         size = len(result.stream)
         metrics = {"quality": result.qp, "bytes": float(size), "bpp": 8 * size / picture.pixels}
         metrics |= {k: v for k, v in measure(picture, result.reconstruction).items() if v is not None}
@@ -100,7 +100,7 @@ class FakeFactory:
             "tnc",
             "TNC",
             picture.source_hash,
-            {"quality": result.qp, "model": model},
+            {"quality": result.qp, "model": settings.model},
             {"model": "small"},
             result.stream,
             result.reconstruction,

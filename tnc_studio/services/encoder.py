@@ -46,7 +46,7 @@ class EncoderFactory(Protocol):
         """Analyse a picture."""
         ...
 
-    def run(self, result: EncodeResult, picture: Picture, model: str) -> Run:
+    def run(self, result: EncodeResult, picture: Picture, settings: EncodeSettings) -> Run:
         """Measure a result."""
         ...
 
@@ -74,11 +74,12 @@ class TncFactory:
 
         return ImageEncoder(picture, model=model, device="auto", progress=progress, cancel=cancel)
 
-    def run(self, result: EncodeResult, picture: Picture, model: str) -> Run:
+    def run(self, result: EncodeResult, picture: Picture, settings: EncodeSettings) -> Run:
         """Measure a result with the code that `tnc rd` uses."""
         from codec.rd.tnc_adapter import TncAdapter, run_of_result
 
-        return run_of_result(result, picture, TncAdapter(model).label)
+        label = TncAdapter(settings.model, effort=settings.effort).label
+        return run_of_result(result, picture, label, settings)
 
     def decode(self, stream: bytes, progress: Progress, cancel: CancelToken) -> Picture:
         """Decode a stream on the best device there is."""

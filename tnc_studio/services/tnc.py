@@ -193,22 +193,22 @@ class TncService(QObject):
             texts = (f"QP {result.qp:g} \u00b7 \u03bb {result.lmbda:.3g}", f"model {result.model}")
             shown = Rendition(TNC, "TNC", State.FINAL, image, None, result.bpp, result.rd_bytes, psnr_db, *texts)
             self._session.show(shown)
-            self._measure(result, image, tuning.model)
+            self._measure(result, image, settings)
 
         what = f"TNC encode QP {tuning.qp:g}" if tuning.target_bpp is None else f"TNC at {tuning.target_bpp:g} bpp"
         self._submit("tnc.settle", work, done, what, Priority.INTERACTIVE)
 
-    def _measure(self, result: EncodeResult, image: DisplayImage, model: str) -> None:
+    def _measure(self, result: EncodeResult, image: DisplayImage, settings: EncodeSettings) -> None:
         """Measure what is on screen already with every metric, and only then call it settled."""
         picture, name = self._source().picture, self._source().name
 
         def done(run: Run) -> None:
             self._session.show(replace(self._session.rendition(TNC), image=image, run=run))
-            self._session.add_row(row_of_run(run, settings_text(model), name))
+            self._session.add_row(row_of_run(run, settings_text(settings.model), name))
             self.settled.emit()
 
         self._jobs.submit(
-            FILES, "tnc.settle.measure", lambda progress, cancel: self._factory.run(result, picture, model),
+            FILES, "tnc.settle.measure", lambda progress, cancel: self._factory.run(result, picture, settings),
             done=done, failed=lambda error: report(self._session, error, "Measuring"), priority=Priority.INTERACTIVE,
         )  # fmt: skip
 
@@ -229,14 +229,15 @@ class TncService(QObject):
 
     def _curve_point(self, qp: float, note: str) -> None:
         picture, model, name = self._source().picture, self._session.tuning.model, self._source().name
+        settings = EncodeSettings(qp=qp, model=model)
 
         def work(progress: Progress, cancel: CancelToken) -> EncodeResult:
             encoder = self._encoder(picture, model, progress, cancel)
-            return encoder.encode(EncodeSettings(qp=qp, model=model), progress=progress, cancel=cancel)
+            return encoder.encode(settings, progress=progress, cancel=cancel)
 
         def measure(result: EncodeResult) -> None:
             self._jobs.submit(
-                FILES, "tnc.curve.measure", lambda progress, cancel: self._factory.run(result, picture, model),
+                FILES, "tnc.curve.measure", lambda progress, cancel: self._factory.run(result, picture, settings),
                 done=done, failed=lambda error: report(self._session, error, note), priority=Priority.BACKGROUND,
             )  # fmt: skip
 

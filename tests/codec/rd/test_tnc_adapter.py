@@ -37,7 +37,7 @@ def analyses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             stream = JpegAnchor().encode(self.picture, 95 - (settings.qp or 0))
             return SimpleNamespace(
                 stream=stream + bytes(100), reconstruction=JpegAnchor().decode(stream), qp=settings.qp, lmbda=1.0,
-                model="small", encode_s=0.5, decode_s=0.25, block_maps={}, rd_bytes=len(stream), settings=settings,
+                model="small", encode_s=0.5, decode_s=0.25, block_maps={}, rd_bytes=len(stream),
                 bpp=8 * len(stream) / self.picture.pixels,
             )  # fmt: skip
 
