@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from codec.aq.settings import SCALE_MAX, STRENGTH_MAX, TERMS, AqScales
 from codec.commands import common
 from codec.quality import QP_MAX, QP_MIN
-from codec.tnc.settings import EFFORTS
+from codec.tnc.settings import BRANCHES, EFFORTS
+
+if TYPE_CHECKING:
+    from codec.tnc.coded import BlockCost
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,8 +43,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"factor of one of AQ's terms {', '.join(TERMS)}; 0 switches it off; may be repeated",
     )  # fmt: skip
     parser.add_argument(
-        "--effort", type=int, choices=EFFORTS, default=0, help="0: one pass; 1: rate-distortion optimised rounding"
+        "--effort",
+        type=int,
+        choices=EFFORTS,
+        default=0,
+        help="0: one pass; 1: rate-distortion optimised rounding; 2, 3: over-fitted blocks too, for minutes",
     )
+    parser.add_argument("--branch", choices=BRANCHES, default="auto", help="what codes the blocks (auto: the cheaper)")
+    parser.add_argument(
+        "--force-block", type=_forced_block, action="append", default=[], metavar="R,C=vae|inr",
+        help="fix the branch of the block in row R, column C, counted from 0; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--inr-iterations", type=common.whole_number(0), metavar="N",
+        help="iterations of over-fitting; makes auto try it (by itself it does from effort 2 on)",
+    )  # fmt: skip
     common.add_model(parser)
     parser.add_argument("--no-analysis", action="store_true", help="leave the encoder's analysis out of the stream")
     common.add_device(parser)
@@ -63,14 +82,19 @@ def run(args: argparse.Namespace) -> None:
         aq=args.aq,
         aq_scales=AqScales.of(dict(args.aq_term)),
         effort=args.effort,
+        branch=args.branch,
+        force_blocks=args.force_block,
+        inr_iterations=args.inr_iterations,
         model=args.model,
         analysis=not args.no_analysis,
     )
     from codec.metrics import psnr_rgb_db
     from codec.tnc.api import encode_image
 
-    with common.progress_line() as progress:
-        result = encode_image(picture, settings, device=args.device, progress=progress)
+    with common.progress_line() as progress, contextlib.ExitStack() as stack:
+        # While blocks are over-fitted, Ctrl-C means: that is good enough, write what there is.
+        stop = stack.enter_context(common.cancel_on_signal()) if settings.needs_inr else None
+        result = encode_image(picture, settings, device=args.device, progress=progress, stop=stop)
     psnr_db = psnr_rgb_db(picture, result.reconstruction)
     write_bytes(args.output, result.stream)
     if args.json:
@@ -85,6 +109,7 @@ def run(args: argparse.Namespace) -> None:
                 "seconds": result.encode_s,
                 "decode_seconds": result.decode_s,
                 "model": result.model,
+                "inr_blocks": sum(cost.branch == "inr" for cost in result.block_costs),
                 "width": picture.width_px,
                 "height": picture.height_px,
                 "output": str(args.output),
@@ -93,8 +118,26 @@ def run(args: argparse.Namespace) -> None:
     else:
         print(
             f"{args.output}: {result.bytes:,} bytes, {result.bpp:.4f} bpp, {psnr_db:.2f} dB PSNR (RGB), "
-            f"QP {result.qp:g} = lambda {result.lmbda:.4g}, model {result.model}, {result.encode_s:.2f} s"
+            f"QP {result.qp:g} = lambda {result.lmbda:.4g}, {_branch_note(result.block_costs)}model {result.model}, "
+            f"{result.encode_s:.2f} s"
         )
+
+
+def _branch_note(costs: Sequence[BlockCost]) -> str:
+    inr = sum(cost.branch == "inr" for cost in costs)
+    return f"{inr} of {len(costs)} blocks over-fitted, " if costs else ""
+
+
+def _forced_block(text: str) -> tuple[int, int, str]:
+    """Argument type: row, column and branch of a block."""
+    place, _, branch = text.partition("=")
+    try:
+        row, col = (int(n) for n in place.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"not R,C=vae or R,C=inr: {text!r}") from None
+    if min(row, col) < 0 or branch not in ("vae", "inr"):
+        raise argparse.ArgumentTypeError(f"not R,C=vae or R,C=inr: {text!r}")
+    return row, col, branch
 
 
 def _aq_term(text: str) -> tuple[str, float]:

@@ -36,11 +36,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run_parser.add_argument("--threads", type=common.whole_number(1), default=1, help="CPU threads (1)")
     run_parser.add_argument("--seed", type=int, default=1)
     run_parser.add_argument("--every", type=common.number(0, above=True), default=240.0, help="seconds between reports")
+    inr_parser = actions.add_parser("inr", help="train the bases of over-fitting; resumes, Ctrl-C saves")
+    inr_parser.add_argument("--minutes", type=common.number(0, above=True), default=30.0, help="wall-clock budget")
+    inr_parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="folder of checkpoint and log")
+    inr_parser.add_argument("--start", type=Path, metavar="CKPT", help="a run of one base, from which five start")
+    inr_parser.add_argument("--pool", type=common.whole_number(2), default=100, help="crops that keep their latents")
+    inr_parser.add_argument("--crops", type=common.whole_number(1), default=10, help="crops per base and step")
+    inr_parser.add_argument("--threads", type=common.whole_number(1), default=1, help="CPU threads (1)")
+    inr_parser.add_argument("--seed", type=int, default=1)
+    common.add_device(inr_parser)
     prepare_parser = actions.add_parser("prepare", help="decode the training crops once into the cache folder")
-    for p in (run_parser, prepare_parser):
+    for p in (run_parser, inr_parser, prepare_parser):
         p.add_argument("--data", type=Path, metavar="DIR", help="folder with train/index.csv (or TNC_DATA)")
         p.add_argument("--cache", type=Path, required=True, metavar="DIR", help="folder of the decoded crops")
-    export_parser = actions.add_parser("export", help="write the weight file of a checkpoint")
+    export_parser = actions.add_parser(
+        "export", help="write the weight file of a checkpoint, be it of a model or of bases"
+    )
     export_parser.add_argument("checkpoint", type=Path)
     export_parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
     evaluate_parser = actions.add_parser("evaluate", help="rate and PSNR of a weight file by real encodes")
@@ -63,7 +74,7 @@ def _crop(text: str) -> tuple[int, int]:
 
 def run(args: argparse.Namespace) -> None:
     """Do one action."""
-    {"run": _run, "prepare": _prepare, "export": _export, "evaluate": _evaluate}[args.action](args)
+    {"run": _run, "inr": _inr, "prepare": _prepare, "export": _export, "evaluate": _evaluate}[args.action](args)
 
 
 def _data_dir(args: argparse.Namespace) -> Path:
@@ -98,20 +109,46 @@ def _run(args: argparse.Namespace) -> None:
         minutes=args.minutes, ema=args.ema, hard_rate=args.hard_rate, mixed=args.mixed, seed=args.seed,
     )  # fmt: skip
 
-    def report(row: dict[str, float]) -> None:
-        print(json.dumps({key: round(value, 4) for key, value in row.items()}), file=sys.stderr, flush=True)
-
     with common.cancel_on_signal() as cancel:
         start_session(
             args.model, options, args.cache, args.run, crop_px=args.crop, device=pick_device(args.device),
-            resume=args.resume, weights=args.weights, every_s=args.every, report=report, cancel=cancel,
+            resume=args.resume, weights=args.weights, every_s=args.every, report=_print_row, cancel=cancel,
         )  # fmt: skip
 
 
+def _inr(args: argparse.Namespace) -> None:
+    import torch
+
+    from codec.tnc.models import pick_device
+    from codec.training.data import PREPARED
+    from codec.training.inr_base import InrTrainOptions
+    from codec.training.inr_session import start_inr_session
+
+    torch.set_num_threads(args.threads)
+    if not all((args.cache / name).exists() for name in PREPARED):
+        _prepare(args)
+    options = InrTrainOptions(minutes=args.minutes, crops=args.crops, seed=args.seed)
+    with common.cancel_on_signal() as cancel:
+        start_inr_session(
+            options, args.cache, args.run, pool=args.pool, device=pick_device(args.device), start=args.start,
+            report=_print_row, cancel=cancel,
+        )  # fmt: skip
+
+
+def _print_row(row: dict[str, float]) -> None:
+    print(json.dumps({key: round(value, 4) for key, value in row.items()}), file=sys.stderr, flush=True)
+
+
 def _export(args: argparse.Namespace) -> None:
+    from codec.training.checkpoint import load_checkpoint
     from codec.training.export import export_checkpoint
 
     common.check_output(args.output, args.checkpoint)
+    if "latents" in load_checkpoint(args.checkpoint, fields=("config", "step")):
+        from codec.training.inr_session import export_inr
+
+        print(f"{args.output}: base_id {export_inr(args.checkpoint, args.output)}")
+        return
     entropy_id, synthesis_id = export_checkpoint(args.checkpoint, args.output)
     print(f"{args.output}: entropy_id {entropy_id}, synthesis_id {synthesis_id}")
 

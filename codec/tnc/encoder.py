@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import cast
 
 import numpy as np
 import torch
@@ -23,19 +25,23 @@ from codec.stream import (
     StreamHeader,
     bits_by_kind,
     encode_analysis,
+    encode_branches,
     encode_qp_map,
     read_stream,
     write_stream,
 )
 from codec.stream.qp_map import OFFSET_MAX, OFFSET_MIN
+from codec.tnc.coded import BlockCost, Chosen, Coded
 from codec.tnc.config import PATCH_PX
 from codec.tnc.decoder import decode_parsed, networks
+from codec.tnc.inr_codec import InrCodec, installed_inr
 from codec.tnc.latents import FromAnalysis, walk
 from codec.tnc.layout import DEFAULT_SLICE_UNITS, ROWS_PER_UNIT, Layout, padded
-from codec.tnc.maps import grid_of, latent_energy_map, qp_block_map, quality_maps, rate_maps
+from codec.tnc.maps import branch_maps, grid_of, inr_bit_map, latent_energy_map, qp_block_map, quality_maps, rate_maps
 from codec.tnc.models import LoadedModel, load_by_name, pick_device
 from codec.tnc.profile import span
-from codec.tnc.rate_control import find_qp
+from codec.tnc.rate_control import find_qp, missed_by
+from codec.tnc.selector import BlockReport, Selection, Selector, costs_to_json, no_report
 from codec.tnc.settings import EncodeSettings, checked_offsets
 from codec.tnc.tensors import check_picture, to_picture, to_tensor
 
@@ -75,6 +81,7 @@ class EncodeResult:
     rd_bytes: int
     bits_by_part: Mapping[str, int]
     block_maps: Mapping[str, BlockMap] = field(repr=False)
+    block_costs: tuple[BlockCost, ...] = ()
 
     @property
     def bytes(self) -> int:
@@ -109,13 +116,19 @@ class Preview:
     block_maps: Mapping[str, BlockMap] = field(repr=False, default_factory=dict)
 
 
-@dataclass(frozen=True)
-class _Coded:
-    """Symbols and payloads at one QP."""
+HYBRID_ATTEMPTS = 4
+"""QPs that are tried where over-fitted blocks miss a target."""
 
-    source: FromAnalysis
-    payloads: list[bytes]
-    qp16_map: torch.Tensor
+
+@dataclass(frozen=True, eq=False)
+class _Outcome:
+    """A stream without ancillary analysis, and what it is made of."""
+
+    qp: float
+    coded: Coded | None
+    chosen: Chosen | None
+    selection: Selection | None
+    stream: bytes
 
 
 class ImageEncoder:
@@ -184,37 +197,97 @@ class ImageEncoder:
         total = aq.values.astype(np.int16) + (0 if offsets is None else offsets)
         return self._offsets(np.clip(total, OFFSET_MIN, OFFSET_MAX))
 
-    def _code(self, qp: float, offsets: np.ndarray | None, effort: int, cancel: CancelToken | None) -> _Coded:
+    def _code(
+        self, qp: float, offsets: np.ndarray | None, effort: int, cancel: CancelToken | None,
+        absent: torch.Tensor | None = None,
+    ) -> Coded:  # fmt: skip
         base = round(qp * QP_STEPS)
         qp16_map = self.layout.spread_qp_map(base, offsets)
+        absent = self.layout.outside() if absent is None else absent
         source = FromAnalysis(self.model, self.layout, self.y, effort)
         with networks():
-            walk(self.model, self.layout, base, qp16_map, self.layout.outside(), source, cancel)
-        return _Coded(source, source.payloads(), qp16_map)
+            y_hat = walk(self.model, self.layout, base, qp16_map, absent, source, cancel)
+        return Coded(source, source.payloads(), qp16_map, absent, y_hat)
 
-    def _write(self, qp: float, coded: _Coded, offsets: np.ndarray | None, analysis: dict[str, object] | None) -> bytes:
+    def _write(
+        self, qp: float, offsets: np.ndarray | None, coded: Coded | None, chosen: Chosen | None = None,
+        analysis: dict[str, object] | None = None,
+    ) -> bytes:  # fmt: skip
+        """A stream of the VAE branch, or of both (`chosen`), or of over-fitted blocks alone (`coded` is None)."""
         sections = []
         if offsets is not None:
             sections.append(Section(SectionType.QP_MAP, encode_qp_map(offsets)))
-        sections += [Section(SectionType.SLICE, payload) for payload in coded.payloads]
+        if chosen is not None:
+            sections.append(Section(SectionType.BRANCHES, encode_branches(chosen.branches)))
+            if chosen.shared:
+                sections.append(Section(SectionType.INR_SHARED, chosen.shared))
+        sections += [Section(SectionType.SLICE, payload) for payload in (coded.payloads if coded else ())]
+        if chosen is not None:
+            sections += [Section(SectionType.INR_BLOCK, payload) for payload in chosen.payloads]
         if self.picture.icc:
             sections.append(Section(SectionType.ICC, self.picture.icc))
         if self.picture.exif:
             sections.append(Section(SectionType.EXIF, self.picture.exif))
         if analysis is not None:
             sections.append(Section(SectionType.ANALYSIS, encode_analysis(analysis)))
-        return write_stream(self._header(qp), sections)
+        header = self._header(qp)
+        if coded is None:
+            header = replace(header, entropy_id=bytes(4), synthesis_id=bytes(4))
+        return write_stream(header, sections)
 
     def _trial(
         self, qp: float, offsets: np.ndarray | None, settings: EncodeSettings, cancel: CancelToken | None
     ) -> bytes:
         """A real stream for rate control, without analysis."""
-        return self._write(qp, self._code(qp, offsets, settings.effort, cancel), offsets, None)
+        return self._write(qp, offsets, self._code(qp, offsets, settings.effort, cancel))
+
+    def _outcome(
+        self, settings: EncodeSettings, qp: float, offsets: np.ndarray | None, inr: InrCodec | None,
+        progress: Progress, cancel: CancelToken | None, stop: CancelToken | None, report: BlockReport,
+    ) -> _Outcome:  # fmt: skip
+        """Code at one QP; where over-fitted blocks miss a target that the VAE alone met, at another one."""
+        for attempt in range(HYBRID_ATTEMPTS):
+            coded: Coded | None = self._code(qp, offsets, settings.effort, cancel)
+            if not settings.needs_inr:
+                return _Outcome(qp, coded, None, None, self._write(qp, offsets, coded))
+            selector = Selector(
+                self.picture, self.model, settings, qp, cast(Coded, coded), inr or installed_inr(),
+                partial(self._code, qp, offsets, settings.effort, cancel), partial(self._write, qp, offsets),
+            )  # fmt: skip
+            selection = selector.run(
+                progress=lambda f, note: progress(0.3 + 0.4 * f, note), cancel=cancel, stop=stop, report=report
+            )
+            chosen = selection.chosen
+            coded = chosen.coded if chosen else coded
+            stream = self._write(qp, offsets, coded, chosen)
+            miss = missed_by(settings, self.picture, stream, lambda s: self._decoded(s, cancel, inr)) if chosen else 0.0
+            if not miss:
+                return _Outcome(qp, coded, chosen, selection, stream)
+            qp = snap_qp(qp + miss)
+            progress(0.3, f"QP {qp:g}, attempt {attempt + 2}")
+        raise SettingsError(
+            "the target cannot be met with over-fitted blocks", hint="--branch vae meets it, and so does a QP by hand"
+        )
+
+    def _decoded(self, stream: bytes, cancel: CancelToken | None, inr: InrCodec | None = None) -> Picture:
+        return decode_parsed(read_stream(stream), self.model, cancel, inr=inr)
 
     def encode(
-        self, settings: EncodeSettings, *, progress: Progress = no_progress, cancel: CancelToken | None = None
-    ) -> EncodeResult:
+        self, settings: EncodeSettings, *, progress: Progress = no_progress, cancel: CancelToken | None = None,
+        stop: CancelToken | None = None, report: BlockReport = no_report, inr: InrCodec | None = None,
+    ) -> EncodeResult:  # fmt: skip
         """Write a real stream and decode it again.
+
+        Parameters
+        ----------
+        cancel : CancelToken, optional
+            Gives the encode up.
+        stop : CancelToken, optional
+            Ends over-fitting early; what there is then becomes a stream all the same.
+        report : callable
+            Receives the iteration and the present J of the blocks that are being over-fitted.
+        inr : InrCodec, optional
+            Coder of over-fitted blocks; the one that ships by default.
 
         Raises
         ------
@@ -224,46 +297,55 @@ class ImageEncoder:
             If `cancel` was raised.
         """
         start = time.perf_counter()
-        if settings.tries_inr or settings.force_blocks:
-            raise SettingsError("this build cannot over-fit blocks")
         offsets = self.offsets(settings)
         progress(0.3, "coding")
         qp = settings.fixed_qp
         if qp is None:
             qp = find_qp(
                 settings, self.picture, lambda q: self._trial(q, offsets, settings, cancel),
-                lambda stream: decode_parsed(read_stream(stream), self.model, cancel), progress,
+                lambda stream: self._decoded(stream, cancel), progress,
             )  # fmt: skip
-        coded = self._code(qp, offsets, settings.effort, cancel)
-        y_bits, z_bits = coded.source.bit_maps()
-        analysis = self._analysis(y_bits, z_bits, time.perf_counter() - start) if settings.analysis else None
-        stream = self._write(qp, coded, offsets, analysis)
-        if settings.target_bytes is not None and len(stream) > settings.target_bytes:
-            stream = self._write(qp, coded, offsets, None)  # the picture comes first
+        outcome = self._outcome(settings, qp, offsets, inr, progress, cancel, stop, report)
+        qp, selection, coded = outcome.qp, outcome.selection, outcome.coded
+        y_bits, z_bits = coded.source.bit_maps() if coded else np.zeros((2, self.layout.rows, self.layout.cols))
+        stream = outcome.stream
+        if settings.analysis:
+            seconds = time.perf_counter() - start
+            analysis = self._analysis(y_bits, z_bits, seconds) | (costs_to_json(selection) if selection else {})
+            with_analysis = self._write(qp, offsets, coded, outcome.chosen, analysis)
+            if settings.target_bytes is None or len(with_analysis) <= settings.target_bytes:
+                stream = with_analysis  # else the picture comes first
         encode_s = time.perf_counter() - start + self.analysis_s
         check(cancel)
         progress(0.7, "decoding what was written")
         start = time.perf_counter()
         with span("decode"):
             parsed = read_stream(stream)
-            reconstruction = decode_parsed(parsed, self.model, cancel)
+            reconstruction = decode_parsed(parsed, self.model, cancel, inr=inr)
         decode_s = time.perf_counter() - start
-        maps = self._maps(settings, qp, coded, y_bits, z_bits, reconstruction)
+        maps = self._maps(settings, outcome, offsets, y_bits, z_bits, reconstruction)
         progress(1.0, "done")
         return EncodeResult(
             stream, reconstruction, qp, lmbda_of_qp(qp), self.model.config.name, encode_s,
             decode_s, parsed.rd_bytes, bits_by_kind(parsed.infos), maps,
+            selection.costs if selection else (),
         )  # fmt: skip
 
     def _maps(
-        self, settings: EncodeSettings, qp: float, coded: _Coded, y_bits: np.ndarray, z_bits: np.ndarray,
-        reconstruction: Picture,
+        self, settings: EncodeSettings, outcome: _Outcome, offsets: np.ndarray | None, y_bits: np.ndarray,
+        z_bits: np.ndarray, reconstruction: Picture,
     ) -> dict[str, BlockMap]:  # fmt: skip
         rows, cols = grid = grid_of(self.picture)
-        maps = rate_maps(y_bits[:rows, :cols], z_bits[:rows, :cols])
-        maps["qp"] = qp_block_map(coded.qp16_map.numpy()[:rows, :cols])
-        maps["latent_energy"] = latent_energy_map([symbols for symbols, _ in coded.source.y], grid)
-        maps |= quality_maps(self.picture, reconstruction, maps["bits"].values, qp)
+        selection, coded = outcome.selection, outcome.coded
+        inr_bits = None if selection is None else inr_bit_map(self.picture, selection.inr_bit_maps)
+        maps = rate_maps(y_bits[:rows, :cols], z_bits[:rows, :cols], inr_bits)
+        qp16_map = self.layout.spread_qp_map(round(outcome.qp * QP_STEPS), offsets)
+        maps["qp"] = qp_block_map(qp16_map.numpy()[:rows, :cols])
+        if coded is not None:
+            maps["latent_energy"] = latent_energy_map([symbols for symbols, _ in coded.source.y], grid)
+        maps |= quality_maps(self.picture, reconstruction, maps["bits"].values, outcome.qp)
+        if selection is not None:
+            maps |= branch_maps(self.picture, selection.costs)
         aq = self._aq(settings)
         return maps | ({} if aq is None else aq_maps(aq))
 

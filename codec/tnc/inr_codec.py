@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, cast
 
+import numpy as np
 import torch
 
 from codec.jobs import CancelToken, Progress
@@ -28,6 +29,10 @@ class FittedBlock(Protocol):
     @property
     def bits(self) -> Mapping[str, float]:
         """Bits by part."""
+
+    @property
+    def bit_map(self) -> np.ndarray:
+        """Ideal bits of the latents per 16x16 px."""
 
     @property
     def kmac_per_px(self) -> float:

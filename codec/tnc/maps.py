@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -10,7 +10,9 @@ from codec.blockmap import BlockMap
 from codec.metrics.blocks import block_mse, distortion_maps
 from codec.picture import Picture
 from codec.quality import QP_STEPS, lmbda_of_qp
-from codec.tnc.config import PATCH_PX
+from codec.tnc.blocks import patches, split
+from codec.tnc.coded import BlockCost
+from codec.tnc.config import PATCH_PX, UNIT_PX
 
 BLOCK = (PATCH_PX, PATCH_PX)
 ENERGY_FLOOR_DB = -30.0
@@ -22,10 +24,12 @@ def grid_of(picture: Picture) -> tuple[int, int]:
     return -(-picture.height_px // PATCH_PX), -(-picture.width_px // PATCH_PX)
 
 
-def rate_maps(y_bits: np.ndarray, z_bits: np.ndarray) -> dict[str, BlockMap]:
-    """Ideal bits per block: all, and by syntax element."""
-    return {
-        "bits": BlockMap("bits", "Bits per block", "bit", BLOCK, y_bits + z_bits),
+def rate_maps(y_bits: np.ndarray, z_bits: np.ndarray, inr_bits: np.ndarray | None = None) -> dict[str, BlockMap]:
+    """Ideal bits per block: all, and by syntax element; `inr_bits` where over-fitting was tried."""
+    total = y_bits + z_bits + (0.0 if inr_bits is None else inr_bits)
+    inr = {} if inr_bits is None else {"inr_bits": BlockMap("inr_bits", "INR bits per block", "bit", BLOCK, inr_bits)}
+    return inr | {
+        "bits": BlockMap("bits", "Bits per block", "bit", BLOCK, total),
         "y_bits": BlockMap("y_bits", "Bits of y per block", "bit", BLOCK, y_bits),
         "z_bits": BlockMap("z_bits", "Bits of z per block", "bit", BLOCK, z_bits),
     }
@@ -57,3 +61,42 @@ def quality_maps(picture: Picture, reconstruction: Picture, bits: np.ndarray, qp
     cost = lmbda_of_qp(qp) * mse + bits / (heights[:, None] * widths)
     maps = distortion_maps(picture, reconstruction)
     return maps | {"j": BlockMap("j", "Cost J per block", "bit/px", BLOCK, cost, color_map="magma")}
+
+
+def _by_unit(picture: Picture, values: Iterable[float]) -> np.ndarray:
+    """One value per block of the split, repeated over the 64x64 px units that it covers."""
+    grid = np.full((-(-picture.height_px // UNIT_PX), -(-picture.width_px // UNIT_PX)), np.nan)
+    for block, value in zip(split(picture.height_px, picture.width_px).blocks, values, strict=True):
+        rows, cols = (slice(s.start // UNIT_PX, -(-s.stop // UNIT_PX)) for s in block.window)
+        grid[rows, cols] = value
+    return grid
+
+
+def branch_maps(picture: Picture, costs: Sequence[BlockCost]) -> dict[str, BlockMap]:
+    """Which branch codes each block, and what either costs there; NaN where a branch was not tried or given up."""
+    unit = (UNIT_PX, UNIT_PX)
+    vae, inr = (
+        np.array([np.nan if j is None else j for j in row])
+        for row in zip(*((c.j_vae, c.j_inr) for c in costs), strict=True)
+    )
+    branch = _by_unit(picture, [float(c.branch == "inr") for c in costs]).astype(np.int64)
+    return {
+        "branch": BlockMap(
+            "branch", "Branch", "", unit, branch, labels={0: "VAE", 1: "INR"}, value_range=(0.0, 1.0),
+            color_map="categorical",
+        ),
+        "j_vae": BlockMap("j_vae", "Cost J of the VAE", "bit/px", unit, _by_unit(picture, vae), color_map="magma"),
+        "j_inr": BlockMap("j_inr", "Cost J of the INR", "bit/px", unit, _by_unit(picture, inr), color_map="magma"),
+        "j_difference": BlockMap(
+            "j_difference", "J of INR minus VAE", "bit/px", unit, _by_unit(picture, inr - vae), color_map="diverging"
+        ),
+    }  # fmt: skip
+
+
+def inr_bit_map(picture: Picture, bit_maps: Mapping[int, np.ndarray]) -> np.ndarray:
+    """Bits of over-fitted blocks per 16x16 px, from those of every block by its number."""
+    total = np.zeros(grid_of(picture))
+    for block in split(picture.height_px, picture.width_px).blocks:
+        if block.index in bit_maps:
+            total[patches(block)] = bit_maps[block.index]
+    return total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from codec.errors import SettingsError
@@ -11,6 +12,31 @@ from codec.picture import Picture
 from codec.quality import QP_MAX, QP_MIN, QP_STEPS
 from codec.stream import read_stream
 from codec.tnc.settings import EncodeSettings
+
+QP_PER_HALVING = 6.0
+"""QPs that halve the rate, about."""
+DB_PER_QP = 0.6
+
+
+def _budget(settings: EncodeSettings, picture: Picture) -> int:
+    """Bytes that a target rate or size allows."""
+    return settings.target_bytes or int((settings.target_bpp or 0.0) * picture.pixels / 8)
+
+
+def _size(settings: EncodeSettings, stream: bytes) -> int:
+    """Bytes that count: a file size includes ICC and EXIF, a rate does not."""
+    return len(stream) if settings.target_bytes is not None else read_stream(stream).rd_bytes
+
+
+def missed_by(settings: EncodeSettings, picture: Picture, stream: bytes, decode: Callable[[bytes], Picture]) -> float:
+    """How far the QP should move, about, for a stream to meet the target of the settings: 0 if it does."""
+    if settings.fixed_qp is not None:
+        return 0.0
+    if settings.target_psnr_db is not None:
+        missing_db = settings.target_psnr_db - psnr_rgb_db(picture, decode(stream))
+        return -(missing_db / DB_PER_QP + 1 / QP_STEPS) if missing_db > 0 else 0.0
+    excess = _size(settings, stream) / max(1, _budget(settings, picture))
+    return QP_PER_HALVING * math.log2(excess) + 1 / QP_STEPS if excess > 1.0 else 0.0
 
 
 def find_qp(
@@ -37,12 +63,10 @@ def find_qp(
 
         name, best_possible = f"{target_db:g} dB", QP_MIN
     else:
-        whole = settings.target_bytes is not None  # a file size counts ICC and EXIF, a rate does not
-        budget = settings.target_bytes or int(settings.target_bpp * picture.pixels / 8)  # type: ignore[operator]
+        budget = _budget(settings, picture)
 
         def meets(qp: float) -> bool:
-            stream = code(qp)
-            reached.append(len(stream) if whole else read_stream(stream).rd_bytes)
+            reached.append(_size(settings, code(qp)))
             return reached[-1] <= budget
 
         name, best_possible = f"{budget} bytes", QP_MAX

@@ -16,7 +16,7 @@ from codec.quality import QP_MAX, QP_MIN, qp_of_lmbda, snap_qp
 from codec.stream.qp_map import OFFSET_MAX, OFFSET_MIN
 
 DEFAULT_QP = 32.0
-EFFORTS = (0, 1)
+EFFORTS = (0, 1, 2, 3)
 INR_ITERATIONS = {0: 1000, 1: 1000, 2: 1000, 3: 4000}
 """Iterations of over-fitting by effort, where settings do not name them."""
 INR_FROM_EFFORT = 2
@@ -111,6 +111,11 @@ class EncodeSettings:
         """Whether blocks that are not forced are over-fitted at all."""
         asked = self.effort >= INR_FROM_EFFORT or self.inr_iterations is not None
         return self.branch == "inr" or (self.branch == "auto" and asked)
+
+    @property
+    def needs_inr(self) -> bool:
+        """Whether any block is over-fitted, be it on trial."""
+        return self.tries_inr or "inr" in (forced[-1] for forced in self.force_blocks)
 
     @property
     def fixed_qp(self) -> float | None:

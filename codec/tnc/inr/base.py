@@ -52,15 +52,15 @@ class InrBase:
     weights : mapping of str to torch.Tensor
         Parameters and scales of an `InrNet` by name, float32, one set per base; those of integer layers are exact
         multiples of 2^-scale.
-    analysis : InrAnalysis
-        Feed-forward start of the latents.
+    analysis : InrAnalysis or None
+        Feed-forward start of the latents, if one was trained.
     """
 
     config: InrConfig
     qps: tuple[float, ...]
     base_id: bytes
     weights: Mapping[str, torch.Tensor]
-    analysis: InrAnalysis
+    analysis: InrAnalysis | None
 
     def nearest(self, qp16: int) -> int:
         """Base for a QP in sixteenths; the finer one of two that are equally near."""
@@ -86,7 +86,7 @@ def network_with(config: InrConfig, weights: Mapping[str, torch.Tensor]) -> InrN
     return net
 
 
-def export_tensors(net: InrNet, analysis: InrAnalysis) -> dict[str, torch.Tensor]:
+def export_tensors(net: InrNet, analysis: InrAnalysis | None) -> dict[str, torch.Tensor]:
     """What the file holds of trained networks; they are left as they were."""
     tensors: dict[str, torch.Tensor] = {}
     for name, layer in net.named_modules():
@@ -98,11 +98,12 @@ def export_tensors(net: InrNet, analysis: InrAnalysis) -> dict[str, torch.Tensor
     for name, value in net.state_dict().items():
         if name not in tensors:
             tensors[name] = value.to(torch.float16)
-    tensors |= {ANALYSIS + name: value.to(torch.float16) for name, value in analysis.state_dict().items()}
+    if analysis is not None:
+        tensors |= {ANALYSIS + name: value.to(torch.float16) for name, value in analysis.state_dict().items()}
     return {name: value.cpu().contiguous() for name, value in tensors.items()}
 
 
-def write_base(net: InrNet, analysis: InrAnalysis, qps: Sequence[float], path: Path) -> bytes:
+def write_base(net: InrNet, analysis: InrAnalysis | None, qps: Sequence[float], path: Path) -> bytes:
     """Export trained bases; return their id."""
     tensors = export_tensors(net, analysis)
     metadata = {"format": FORMAT, "config": json.dumps(net.config.to_json()), "qps": json.dumps(list(qps))}
@@ -139,7 +140,8 @@ def load_base(path: Path) -> InrBase:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ModelError(f"the bases cannot be read: {error}", where=path.name, hint="reinstall") from error
-    net, analysis = InrNet(config, len(qps)), InrAnalysis(config, qps)
+    net = InrNet(config, len(qps))
+    analysis = InrAnalysis(config, qps) if any(name.startswith(ANALYSIS) for name in tensors) else None
     layers = {name: layer for name, layer in net.named_modules() if isinstance(layer, BlockPointwise)}
     try:
         for name in layers:
@@ -153,12 +155,14 @@ def load_base(path: Path) -> InrBase:
             owner, _, part = name.rpartition(".")
             if owner in layers and part in ("weight", "bias"):
                 scale = tensors[owner + SCALE].float()
-                stored *= torch.exp2(-scale)[..., None] if part == "weight" else torch.exp2(-scale - EXPONENT)
+                stored *= torch.exp2(-scale)[..., None] if part == "weight" else torch.exp2(-scale - EXPONENT)[:, None]
             weights[name] = stored
-        analysis.load_state_dict({n: tensors[ANALYSIS + n].float() for n in analysis.state_dict()})
+        if analysis is not None:
+            analysis.load_state_dict({n: tensors[ANALYSIS + n].float() for n in analysis.state_dict()})
+            analysis = analysis.eval().requires_grad_(False)
     except (KeyError, RuntimeError) as error:
         raise ModelError(f"the bases are incomplete: {error}", where=path.name, hint="reinstall") from error
-    return InrBase(config, qps, _base_id(tensors, config, qps), weights, analysis.eval().requires_grad_(False))
+    return InrBase(config, qps, _base_id(tensors, config, qps), weights, analysis)
 
 
 def _check_integers(weight: torch.Tensor, bias: torch.Tensor, scale: torch.Tensor, where: str) -> None:

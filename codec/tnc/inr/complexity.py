@@ -32,7 +32,7 @@ def kmac_per_px(
         Height and width.
     """
     config = bases.config
-    weights = prune(config, apply_deltas(bases, [deltas]))
+    weights = prune(apply_deltas(bases, [deltas]))
     masked = torch.zeros(bases.values.shape[1], dtype=torch.bool)
     for delta in deltas:
         masked |= torch.from_numpy(delta.masked)
@@ -52,14 +52,15 @@ def _total(
     pixels = size[0] * size[1]
     share = [rows * cols / pixels for rows, cols in config.sizes(*size)]
     work = dict.fromkeys(("context", "features", "synthesis", "upsampling"), 0.0)
+    levels = config.levels
+    coded = sum(part for part, nothing in zip(share, empty, strict=True) if not nothing)
+    steps = {
+        step: sum(share[g] for g in range(1, config.grids) if (levels[g] > levels[g - 1]) == (step == "finer"))
+        for step in ("finer", "same")
+    }
     for name, count in living.items():
-        kind, index = name.split(".")[:2]
-        if kind == "context" and not empty[int(index)]:
-            work["context"] += count * share[int(index)]
-        elif kind == "features":
-            work["features"] += count * share[int(index) + 1]
-        elif kind == "synthesis":
-            work["synthesis"] += count
+        kind, part = name.split(".")[:2]
+        work[kind] += count * {"context": coded, "features": steps.get(part, 0.0), "synthesis": 1.0}[kind]
     for level in config.levels:
         # A doubling filters columns to half of its outputs and rows to all of them.
         work["upsampling"] += sum(1.5 * UPSAMPLING_TAPS / 4**k for k in range(level))

@@ -31,7 +31,7 @@ class InrConfig:
     chroma : tuple of int
         The grids that start as Cb and Cr; the others start as bands of a luma pyramid.
     feature_width : int
-        Features that a decoded grid hands to the next finer one.
+        Features that a decoded grid hands to the next one.
     feature_hidden : int
         Hidden units of the network that makes them.
     context_width : int
@@ -42,10 +42,10 @@ class InrConfig:
 
     levels: tuple[int, ...] = (0, 1, 1, 1, 2, 3, 4, 5, 6)
     chroma: tuple[int, int] = (2, 3)
-    feature_width: int = 8
-    feature_hidden: int = 16
+    feature_width: int = 4
+    feature_hidden: int = 8
     context_width: int = 16
-    synthesis_widths: tuple[int, int] = (24, 16)
+    synthesis_widths: tuple[int, int] = (18, 10)
 
     @property
     def grids(self) -> int:

@@ -40,9 +40,11 @@ class _Layer:
     bounds: tuple[int, int]
 
     @classmethod
-    def of(cls, weights: Mapping[str, torch.Tensor], name: str, bounds: tuple[int, int], blocks: list[int]) -> _Layer:
+    def of(
+        cls, weights: Mapping[str, torch.Tensor], name: str, bounds: tuple[int, int], blocks: list[int], which: int = 0
+    ) -> _Layer:
         # A real weight is integer * 2^-scale and the shift is the scale: the quotient is the real weight itself.
-        weight, bias = weights[f"{name}.weight"][blocks], weights[f"{name}.bias"][blocks] * 2.0**EXPONENT
+        weight, bias = weights[f"{name}.weight"][blocks], weights[f"{name}.bias"][blocks, which] * 2.0**EXPONENT
         return cls(weight.numpy(), bias.numpy()[..., None] + np.float32(0.5), bounds)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
@@ -95,7 +97,7 @@ def decode_blocks(
     for size in dict.fromkeys(sizes):
         index = [i for i, s in enumerate(sizes) if s == size]
         deltas = [deltas_of(heads[i], common) for i in index]
-        weights = prune(config, apply_deltas(bases.pick(index), deltas))
+        weights = prune(apply_deltas(bases.pick(index), deltas))
         q = _decode_latents(config, weights, [heads[i] for i in index], size, cancel)
         check(cancel)
         step = torch.tensor([base.step_scale(qps16[i]) for i in index], device=device)
@@ -129,8 +131,9 @@ def _decode_latents(
     """`(n, rows, columns)` float32 integers of every grid, finest first."""
     net = InrNet(config, len(heads))
     decoders = [ShiftedDecoder(coder=head.coder) for head in heads]
+    part = {n.removeprefix("features."): w for n, w in weights.items() if n.startswith("features.")}
     out: list[torch.Tensor] = []
-    above: torch.Tensor | None = None
+    above = net.features.start(torch.zeros(len(heads), *config.sizes(*size)[-1]))
     for g in range(config.grids - 1, -1, -1):
         check(cancel)
         rows, cols = config.sizes(*size)[g]
@@ -138,26 +141,21 @@ def _decode_latents(
         blocks = [i for i, head in enumerate(heads) if not head.empty[g]]
         if blocks:
             layers = [
-                _Layer.of(weights, f"context.{g}.{part}", bounds, blocks)
-                for part, bounds in (("first", RELU_RANGE), ("second", RELU_RANGE), ("out", INDEX_RANGE))
+                _Layer.of(weights, "context.first", RELU_RANGE, blocks, g),
+                _Layer.of(weights, "context.second", RELU_RANGE, blocks),
+                _Layer.of(weights, "context.out", INDEX_RANGE, blocks, g),
             ]
-            features = None if above is None else above[blocks].flatten(2).numpy()
+            features = above[blocks].flatten(2).numpy()
             q[blocks] = _decode_grid(layers, features, [decoders[i] for i in blocks], rows, cols, cancel)
         out.append(torch.from_numpy(q))
         if g:
-            part = {
-                n.removeprefix(f"features.{g - 1}."): w
-                for n, w in weights.items()
-                if n.startswith(f"features.{g - 1}.")
-            }
             q16 = (out[-1] * ONE).clamp(-INPUT_MAX, INPUT_MAX)
-            finer_rows, finer_cols = config.sizes(*size)[g - 1]
-            above = functional_call(net.features[g - 1], part, (q16, above))[:, :, :finer_rows, :finer_cols]
+            above = functional_call(net.features, part, (g, q16, above, config.sizes(*size)[g - 1]))
     return out[::-1]
 
 
 def _decode_grid(
-    layers: Sequence[_Layer], features: np.ndarray | None, decoders: Sequence[ShiftedDecoder], rows: int, cols: int,
+    layers: Sequence[_Layer], features: np.ndarray, decoders: Sequence[ShiftedDecoder], rows: int, cols: int,
     cancel: CancelToken | None,
 ) -> np.ndarray:  # fmt: skip
     """`(blocks, rows, cols)` latents of one grid; `features` are `(blocks, F, rows * cols)`."""
@@ -178,9 +176,7 @@ def _decode_grid(
             continue
         here = place[start : start + count]
         where = order[start : start + count]
-        x = padded[:, here + reach]  # (n, 12, count)
-        if features is not None:
-            x = np.concatenate((x, features[:, :, where]), 1)
+        x = np.concatenate((padded[:, here + reach], features[:, :, where]), 1)  # (n, 12 + F, count)
         out = last(np.concatenate((second(first(x)), x), 1))  # (n, 2, count)
         index = np.clip(out[:, 1], 0, SCALE_COUNT - 1)
         symbols = decode_together(

@@ -148,7 +148,7 @@ class Fit:
 
     @torch.no_grad()
     def _start(self, index: list[int], target: torch.Tensor, step: torch.Tensor) -> list[torch.Tensor]:
-        if self.options.start == "zero":
+        if self.base.analysis is None or self.options.start == "zero":
             sizes = self.base.config.sizes(*target.shape[2:])
             y = [torch.zeros(len(index), *size, device=self.device) for size in sizes]
         else:

@@ -10,12 +10,15 @@ import torch
 from torch.func import functional_call
 
 from codec.entropy.range_coder import MAX_SYMBOL
+from codec.entropy.shifted_coder import shifted_bits
+from codec.tnc.config import PATCH_PX
 from codec.tnc.inr.base import InrBase
 from codec.tnc.inr.complexity import kmac_per_px
+from codec.tnc.inr.config import InrConfig
 from codec.tnc.inr.decode import reconstruct
 from codec.tnc.inr.delta import Delta, apply_deltas, delta_bits
 from codec.tnc.inr.network import InrNet
-from codec.tnc.inr.payload import encode_block, encode_shared, head_bits, latent_bits, tables_of
+from codec.tnc.inr.payload import GridTables, encode_block, encode_shared, head_bits, latent_bits, tables_of
 from codec.tnc.inr.weights import BlockBases
 
 
@@ -31,6 +34,8 @@ class Fitted:
         `(3, h, w)` as a decoder will show it, but for the last bits.
     bits : mapping of str to float
         Ideal bits by part; shared differences are not among them.
+    bit_map : numpy.ndarray
+        Ideal bits of the latents per 16x16 px.
     kmac_per_px : float
         Work of its decoder.
     """
@@ -38,6 +43,7 @@ class Fitted:
     payload: bytes = field(repr=False)
     pixels: torch.Tensor = field(repr=False)
     bits: Mapping[str, float]
+    bit_map: np.ndarray = field(repr=False)
     kmac_per_px: float
 
 
@@ -48,6 +54,27 @@ class Fits:
     blocks: Sequence[Fitted | None]
     shared: bytes
     shared_bits: Mapping[str, float]
+
+
+def bit_map(
+    config: InrConfig, latents: Sequence[np.ndarray], tables: Sequence[GridTables], size: tuple[int, int]
+) -> np.ndarray:
+    """Ideal bits per 16x16 px `(rows, cols)`; latents of coarse grids spread over what they cover."""
+    rows, cols = (-(-side // PATCH_PX) for side in size)
+    total = np.zeros((rows, cols))
+    for level, q, t in zip(config.levels, latents, tables, strict=True):
+        if not q.any():
+            continue
+        bits = shifted_bits(q, t.mean16, t.index)
+        per = PATCH_PX >> level  # latents of this grid along a patch
+        if per:
+            full = np.zeros((rows * per, cols * per))
+            full[: bits.shape[0], : bits.shape[1]] = bits
+            total += full.reshape(rows, per, cols, per).sum((1, 3))
+        else:
+            times = (1 << level) // PATCH_PX
+            total += (bits / times**2).repeat(times, 0).repeat(times, 1)[:rows, :cols]
+    return total
 
 
 @torch.no_grad()
@@ -87,5 +114,5 @@ def write_blocks(
         bits |= {f"latents_{g}": cost for g, cost in enumerate(latent_bits(symbols, tables))}
         size = (q[0].shape[0], q[0].shape[1])
         work = sum(kmac_per_px(bases, deltas, [not grid.any() for grid in symbols], size).values())
-        out[i] = Fitted(payload, pixels, bits, work)
+        out[i] = Fitted(payload, pixels, bits, bit_map(config, symbols, tables, size), work)
     return Fits(out, encode_shared(config, shared), delta_bits(config, shared) if shared else {})

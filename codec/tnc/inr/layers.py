@@ -83,15 +83,19 @@ class BlockPointwise(nn.Module):
         Inputs, at most 64, and outputs.
     bounds : tuple of int
         Range of the output, sixteenths.
+    biases : int
+        Sets of biases, of which every call takes one.
     """
 
     scale: torch.Tensor
 
-    def __init__(self, sets: int, cin: int, cout: int, bounds: tuple[int, int] = RELU_RANGE) -> None:
+    def __init__(
+        self, sets: int, cin: int, cout: int, bounds: tuple[int, int] = RELU_RANGE, *, biases: int = 1
+    ) -> None:
         super().__init__()
         self.bounds = bounds
         self.weight = nn.Parameter(torch.randn(1, cout, cin).repeat(sets, 1, 1) * cin**-0.5)
-        self.bias = nn.Parameter(torch.zeros(sets, cout))
+        self.bias = nn.Parameter(torch.zeros(sets, biases, cout))
         self.register_buffer("scale", torch.zeros(sets, cout))
         self.scale_frozen = False
 
@@ -110,15 +114,16 @@ class BlockPointwise(nn.Module):
         return torch.log2(WEIGHT_MAX / largest).floor().clamp(0, SHIFT_MAX)
 
     def integers(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Weights `(sets, cout, cin)`, biases and shifts `(sets, cout)`, with straight-through gradients."""
+        """Weights `(sets, cout, cin)`, biases `(sets, biases, cout)` and shifts `(sets, cout)`, straight-through."""
         scale = self.current_scale()
         weight = round_ste(self.weight * torch.exp2(scale)[..., None]).clamp(-WEIGHT_MAX, WEIGHT_MAX)
-        bias = round_ste(self.bias * torch.exp2(scale + EXPONENT)).clamp(-BIAS_MAX, BIAS_MAX)
+        bias = round_ste(self.bias * torch.exp2(scale + EXPONENT)[:, None]).clamp(-BIAS_MAX, BIAS_MAX)
         return weight, bias, scale
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, which: int = 0) -> torch.Tensor:
         """`(N, cin, P)` integers to `(N, cout, P)`; N is a multiple of `sets`, whose turns repeat."""
-        weight, bias, shift = self.integers()
+        weight, biases, shift = self.integers()
+        bias = biases[:, which]
         if x.shape[0] != weight.shape[0]:
             times = x.shape[0] // weight.shape[0]
             weight, bias, shift = weight.repeat(times, 1, 1), bias.repeat(times, 1), shift.repeat(times, 1)

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from codec.integer.layers import SIGNED_RANGE
-from codec.tnc.inr.config import CONTEXT_MARGIN_PX, CONTEXT_OFFSETS, SCALE_COUNT, UPSAMPLING_TAPS, InrConfig
+from codec.tnc.inr.config import CONTEXT_MARGIN_PX, CONTEXT_OFFSETS, SCALE_COUNT, InrConfig
 from codec.tnc.inr.conv import narrow_conv3x3
-from codec.tnc.inr.layers import INDEX_RANGE, BlockPointwise, to_sixteenths
+from codec.tnc.inr.layers import INDEX_RANGE, ONE, BlockPointwise, to_sixteenths
 from codec.tnc.inr.upsampling import BICUBIC, grid_matrices
 
 
@@ -37,43 +37,60 @@ def surroundings(q16: torch.Tensor) -> torch.Tensor:
 class FeatureNet(nn.Module):
     """What a decoded grid tells the next one, in integers: `(N, H, W)` to F features, at twice the size if it is so."""
 
-    def __init__(self, sets: int, config: InrConfig, *, first: bool, finer: bool) -> None:
+    def __init__(self, sets: int, config: InrConfig, *, finer: bool) -> None:
         super().__init__()
         self.finer = finer
-        inputs = 9 + (0 if first else config.feature_width)
-        self.hidden = BlockPointwise(sets, inputs, config.feature_hidden)
+        self.hidden = BlockPointwise(sets, 9 + config.feature_width, config.feature_hidden)
         outputs = (4 if finer else 1) * config.feature_width
         self.out = BlockPointwise(sets, config.feature_hidden, outputs, SIGNED_RANGE)
 
-    def forward(self, q16: torch.Tensor, above: torch.Tensor | None) -> torch.Tensor:
+    def forward(self, q16: torch.Tensor, above: torch.Tensor) -> torch.Tensor:
         """`above` are the features that this grid got from the one before, `(N, F, H, W)`."""
         n, height, width = q16.shape
-        x = surroundings(q16)
-        if above is not None:
-            x = torch.cat((x, above), 1)
-        x = self.out(self.hidden(x.flatten(2)))  # (N, 4F, H*W)
-        x = x.view(n, -1, height, width)
+        x = torch.cat((surroundings(q16), above), 1)
+        x = self.out(self.hidden(x.flatten(2))).view(n, -1, height, width)
         return F.pixel_shuffle(x, 2) if self.finer else x
 
 
-class ContextNet(nn.Module):
-    """Mean (sixteenths) and scale index of a latent from 12 causal neighbours and the features of coarser grids."""
+class Features(nn.Module):
+    """One network for steps to a finer grid, one for steps to a grid of the same size."""
 
-    def __init__(self, sets: int, config: InrConfig, *, first: bool) -> None:
+    def __init__(self, sets: int, config: InrConfig) -> None:
         super().__init__()
-        inputs = len(CONTEXT_OFFSETS) + (0 if first else config.feature_width)
-        width = config.context_width
-        self.first = BlockPointwise(sets, inputs, width)
+        self.config = config
+        self.finer = FeatureNet(sets, config, finer=True)
+        self.same = FeatureNet(sets, config, finer=False)
+
+    def forward(self, grid: int, q16: torch.Tensor, above: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+        """Features `(N, F, rows, columns)` for grid - 1, which has that size, from grid and what it got itself."""
+        levels = self.config.levels
+        out: torch.Tensor = (self.finer if levels[grid] > levels[grid - 1] else self.same)(q16, above)
+        return out[:, :, : size[0], : size[1]]
+
+    def start(self, q16: torch.Tensor) -> torch.Tensor:
+        """Zeros for the coarsest grid, `(N, F, H, W)`."""
+        return q16.new_zeros(q16.shape[0], self.config.feature_width, *q16.shape[1:])
+
+
+class ContextNet(nn.Module):
+    """Mean (sixteenths) and scale index of a latent from 12 causal neighbours and the features of coarser grids.
+
+    All grids share its weights; every grid has biases of its own.
+    """
+
+    def __init__(self, sets: int, config: InrConfig) -> None:
+        super().__init__()
+        inputs, width = len(CONTEXT_OFFSETS) + config.feature_width, config.context_width
+        self.first = BlockPointwise(sets, inputs, width, biases=config.grids)
         self.second = BlockPointwise(sets, width, width)
-        self.out = BlockPointwise(sets, width + inputs, 2, INDEX_RANGE)
+        self.out = BlockPointwise(sets, width + inputs, 2, INDEX_RANGE, biases=config.grids)
         with torch.no_grad():
             self.out.weight.zero_()
-            self.out.bias[:, 1] = 1.0
 
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, grid: int, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """`(N, inputs, P)` to mean in sixteenths and scale index, `(N, P)` each; integers."""
-        hidden = self.second(self.first(x))
-        out = self.out(torch.cat((hidden, x), 1))
+        hidden = self.second(self.first(x, grid))
+        out = self.out(torch.cat((hidden, x), 1), grid)
         return out[:, 0], out[:, 1].clamp(0, SCALE_COUNT - 1)
 
 
@@ -115,31 +132,25 @@ class InrNet(nn.Module):
     def __init__(self, config: InrConfig, sets: int) -> None:
         super().__init__()
         self.config, self.sets = config, sets
-        last, levels = config.grids - 1, config.levels
-        self.context = nn.ModuleList(ContextNet(sets, config, first=g == last) for g in range(config.grids))
-        self.features = nn.ModuleList(
-            FeatureNet(sets, config, first=g == last, finer=levels[g] > levels[g - 1]) for g in range(1, config.grids)
-        )
-        self.taps = nn.Parameter(torch.tensor(BICUBIC).repeat(sets, max(levels), 1))
+        self.context = ContextNet(sets, config)
+        self.features = Features(sets, config)
+        self.taps = nn.Parameter(torch.tensor(BICUBIC).repeat(sets, max(config.levels), 1))
         self.log_steps = nn.Parameter(torch.zeros(sets, config.grids))
         self.synthesis = Synthesis(sets, config)
-        assert len(BICUBIC) == UPSAMPLING_TAPS
 
     def predict(self, q: list[torch.Tensor]) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Means (in latents) and scale indices of all grids, finest first; `q[g]` is `(N, H_g, W_g)`."""
         q16 = [to_sixteenths(grid) for grid in q]
-        above: torch.Tensor | None = None
+        above = self.features.start(q16[-1])
         out = []
         for g in range(self.config.grids - 1, -1, -1):
             n, height, width = q16[g].shape
-            x = neighbours(q16[g])
-            if above is not None:
-                x = torch.cat((x, above), 1)
-            mean, index = self.context[g](x.flatten(2))
-            out.append((mean.view(n, height, width) * (1 / 16), index.view(n, height, width)))
+            x = torch.cat((neighbours(q16[g]), above), 1)
+            mean, index = self.context(g, x.flatten(2))
+            out.append((mean.view(n, height, width) * (1 / ONE), index.view(n, height, width)))
             if g:
-                above = self.features[g - 1](q16[g], above)
-                above = above[:, :, : q16[g - 1].shape[1], : q16[g - 1].shape[2]]
+                rows, cols = q16[g - 1].shape[1:]
+                above = self.features(g, q16[g], above, (rows, cols))
         return out[::-1]
 
     def forward(self, q: list[torch.Tensor], step: torch.Tensor, *, pixels_only: bool = False) -> Any:

@@ -22,7 +22,7 @@ class FitOptions:
     mask_ratio : float
         Share of the weights of every layer that a block keeps; 1 keeps all and sends no mask.
     start : "analysis" or "zero"
-        Latents from the feed-forward network, or none.
+        Latents from the feed-forward network if the base has one, or none.
     lr_latents, lr_differences : float
         Learning rates of Adam, per latent and per unit of difference; they fall to a hundredth.
     temperature, noise : tuple of float

@@ -7,18 +7,16 @@ from collections.abc import Mapping
 import torch
 
 from codec.tnc.inr.base import SCALE
-from codec.tnc.inr.config import InrConfig
 
 
-def _hidden(config: InrConfig) -> list[tuple[str, str]]:
+def _hidden() -> list[tuple[str, str]]:
     """Layers with hidden units: (layer, the one that reads it); its units are the first inputs there.
 
     Later layers come first, so that units which only dead units read die too.
     """
     pairs = [("synthesis.second", "synthesis.last"), ("synthesis.first", "synthesis.second")]
-    for g in range(config.grids):
-        pairs += [(f"context.{g}.second", f"context.{g}.out"), (f"context.{g}.first", f"context.{g}.second")]
-    pairs += [(f"features.{g}.hidden", f"features.{g}.out") for g in range(config.grids - 1)]
+    pairs += [("context.second", "context.out"), ("context.first", "context.second")]
+    pairs += [(f"features.{step}.hidden", f"features.{step}.out") for step in ("finer", "same")]
     return pairs
 
 
@@ -32,20 +30,21 @@ def living_units(weights: Mapping[str, torch.Tensor], layer: str, reader: str) -
     weight, bias = (weights[name] for name in _names(layer))
     read = weights[_names(reader)[0]][..., : weight.shape[1]]  # (sets, .., units): inputs come last
     leads_on = (read != 0).flatten(1, -2).any(1)
-    fed = (weight != 0).any(2) | (bias > 0)  # the layers end in a rectifier
+    positive = (bias > 0).any(1) if bias.ndim == 3 else bias > 0
+    fed = (weight != 0).any(2) | positive  # the layers end in a rectifier
     return leads_on & fed
 
 
-def prune(config: InrConfig, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def prune(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The same networks without units that are dead in every set; results stay the same, bit for bit in integers."""
     out = dict(weights)
-    for layer, reader in _hidden(config):
+    for layer, reader in _hidden():
         living = living_units(out, layer, reader).any(0)
         if living.all():
             continue
         weight, bias = _names(layer)
         units = living.numel()
-        out[weight], out[bias] = out[weight][:, living], out[bias][:, living]
+        out[weight], out[bias] = out[weight][:, living], out[bias][..., living]
         if weight.endswith(".weight"):
             out[layer + SCALE] = out[layer + SCALE][:, living]
         read = _names(reader)[0]

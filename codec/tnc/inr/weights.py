@@ -63,12 +63,9 @@ def layers_of(config: InrConfig) -> tuple[Layer, ...]:
     net = InrNet(config, 1)
     shapes = {name: tuple(p.shape[1:]) for name, p in net.named_parameters()}
     names: list[tuple[int, tuple[str, ...]]] = []
-    for g in range(config.grids):
-        names += [
-            (0, (f"context.{g}.{part}.weight", f"context.{g}.{part}.bias")) for part in ("first", "second", "out")
-        ]
-    for g in range(config.grids - 1):
-        names += [(1, (f"features.{g}.{part}.weight", f"features.{g}.{part}.bias")) for part in ("hidden", "out")]
+    names += [(0, (f"context.{part}.weight", f"context.{part}.bias")) for part in ("first", "second", "out")]
+    for step in ("finer", "same"):
+        names += [(1, (f"features.{step}.{part}.weight", f"features.{step}.{part}.bias")) for part in ("hidden", "out")]
     names += [(2, (f"synthesis.{part}", f"synthesis.{part}_bias")) for part in ("first", "second", "last")]
     names += [(2, ("synthesis.bypass",)), (3, ("taps",)), (3, ("log_steps",))]
     layers, start = [], 0
@@ -127,7 +124,7 @@ class BlockBases:
                 one = torch.ones(len(qps16), *t.shape)
                 if t.integer:
                     scale = torch.exp2(-sets[t.name.rpartition(".")[0] + SCALE])  # (blocks, outputs)
-                    one *= scale[..., None] if len(t.shape) == 2 else scale
+                    one *= scale[:, None] if t.name.endswith(".bias") else scale[..., None]
                 grain[t.name] = one
         scales = {name: value for name, value in sets.items() if name.endswith(SCALE)}
         return cls(base.config, flatten(base.config, sets), flatten(base.config, grain), scales)
@@ -161,8 +158,8 @@ class BlockBases:
                 if t.integer:
                     scale = self.scales[t.name.rpartition(".")[0] + SCALE]
                     limit = WEIGHT_MAX * torch.exp2(-scale)[..., None]
-                    if len(t.shape) == 1:
-                        limit = BIAS_MAX * torch.exp2(-scale - EXPONENT)
+                    if t.name.endswith(".bias"):
+                        limit = BIAS_MAX * torch.exp2(-scale - EXPONENT)[:, None]
                     named[t.name] = torch.minimum(torch.maximum(named[t.name], -limit), limit)
         named["log_steps"] = named["log_steps"].clamp(*LOG_STEP_RANGE)
         return named | dict(self.scales)

@@ -28,6 +28,7 @@ class Fitted:
     payload: bytes
     pixels: torch.Tensor
     bits: Mapping[str, float]
+    bit_map: np.ndarray
     kmac_per_px: float
     j: float
 
@@ -88,7 +89,9 @@ class CoarseInr:
         error = (pixels - target).square().mean(0) * (1.0 if weight is None else weight)
         bits = 8.0 * len(payload)
         j = lmbda_of_qp(qp) * 255**2 * float(error.mean()) + bits / (height * width)
-        return Fitted(payload, pixels, {"latents": bits - 8, "header": 8.0}, 1.5, j)
+        patches = (-(-height // 16), -(-width // 16))
+        bit_map = np.full(patches, (bits - 8) / (patches[0] * patches[1]))
+        return Fitted(payload, pixels, {"latents": bits - 8, "header": 8.0}, bit_map, 1.5, j)
 
     def _decode(self, payload: bytes, size: tuple[int, int]) -> torch.Tensor:
         cell = payload[0] if payload else 0
