@@ -47,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         choices=EFFORTS,
         default=0,
-        help="0: one pass; 1: rate-distortion optimised rounding; 2, 3: over-fitted blocks too, for minutes",
+        help="0: one pass; 1: rate-distortion optimised rounding; 2, 3: latents refined for this picture, and "
+        "over-fitted blocks too, for minutes",
     )
     parser.add_argument("--branch", choices=BRANCHES, default="auto", help="what codes the blocks (auto: the cheaper)")
     parser.add_argument(

@@ -41,6 +41,7 @@ from codec.tnc.maps import branch_maps, grid_of, inr_bit_map, latent_energy_map,
 from codec.tnc.models import LoadedModel, load_by_name, pick_device
 from codec.tnc.profile import span
 from codec.tnc.rate_control import find_qp, missed_by
+from codec.tnc.refine import Refiner
 from codec.tnc.selector import BlockReport, Selection, Selector, costs_to_json, no_report
 from codec.tnc.settings import EncodeSettings, checked_offsets
 from codec.tnc.tensors import check_picture, to_picture, to_tensor
@@ -161,6 +162,7 @@ class ImageEncoder:
         with networks(), span("analysis"):
             self.y = self.model.net.analysis(to_tensor(picture, self.model.device))  # (1, C, rows, cols)
         self.analysis_s = time.perf_counter() - start
+        self.refiner = Refiner(self.model, self.layout, picture)
         self._features: BlockFeatures | None = None
 
     def _header(self, qp: float) -> StreamHeader:
@@ -199,12 +201,12 @@ class ImageEncoder:
 
     def _code(
         self, qp: float, offsets: np.ndarray | None, effort: int, cancel: CancelToken | None,
-        absent: torch.Tensor | None = None,
+        absent: torch.Tensor | None = None, *, progress: Progress = no_progress,
     ) -> Coded:  # fmt: skip
         base = round(qp * QP_STEPS)
         qp16_map = self.layout.spread_qp_map(base, offsets)
         absent = self.layout.outside() if absent is None else absent
-        source = FromAnalysis(self.model, self.layout, self.y, effort)
+        source = self.refiner.source(self.y, base, qp16_map, effort, progress, cancel)
         with networks():
             y_hat = walk(self.model, self.layout, base, qp16_map, absent, source, cancel)
         return Coded(source, source.payloads(), qp16_map, absent, y_hat)
@@ -235,19 +237,16 @@ class ImageEncoder:
             header = replace(header, entropy_id=bytes(4), synthesis_id=bytes(4))
         return write_stream(header, sections)
 
-    def _trial(
-        self, qp: float, offsets: np.ndarray | None, settings: EncodeSettings, cancel: CancelToken | None
-    ) -> bytes:
-        """A real stream for rate control, without analysis."""
-        return self._write(qp, offsets, self._code(qp, offsets, settings.effort, cancel))
-
     def _outcome(
         self, settings: EncodeSettings, qp: float, offsets: np.ndarray | None, inr: InrCodec | None,
         progress: Progress, cancel: CancelToken | None, stop: CancelToken | None, report: BlockReport,
     ) -> _Outcome:  # fmt: skip
         """Code at one QP; where over-fitted blocks miss a target that the VAE alone met, at another one."""
+        share = 0.1 if settings.needs_inr else 0.4
         for attempt in range(HYBRID_ATTEMPTS):
-            coded: Coded | None = self._code(qp, offsets, settings.effort, cancel)
+            coded: Coded | None = self._code(
+                qp, offsets, settings.effort, cancel, progress=lambda f, note: progress(0.3 + share * f, note)
+            )
             if not settings.needs_inr:
                 return _Outcome(qp, coded, None, None, self._write(qp, offsets, coded))
             selector = Selector(
@@ -255,7 +254,7 @@ class ImageEncoder:
                 partial(self._code, qp, offsets, settings.effort, cancel), partial(self._write, qp, offsets),
             )  # fmt: skip
             selection = selector.run(
-                progress=lambda f, note: progress(0.3 + 0.4 * f, note), cancel=cancel, stop=stop, report=report
+                progress=lambda f, note: progress(0.4 + 0.3 * f, note), cancel=cancel, stop=stop, report=report
             )
             chosen = selection.chosen
             coded = chosen.coded if chosen else coded
@@ -302,7 +301,7 @@ class ImageEncoder:
         qp = settings.fixed_qp
         if qp is None:
             qp = find_qp(
-                settings, self.picture, lambda q: self._trial(q, offsets, settings, cancel),
+                settings, self.picture, lambda q, effort: self._write(q, offsets, self._code(q, offsets, effort, cancel)),
                 lambda stream: self._decoded(stream, cancel), progress,
             )  # fmt: skip
         outcome = self._outcome(settings, qp, offsets, inr, progress, cancel, stop, report)

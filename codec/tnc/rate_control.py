@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 from codec.errors import SettingsError
-from codec.jobs import Progress
+from codec.jobs import Progress, no_progress
 from codec.metrics import psnr_rgb_db
 from codec.picture import Picture
 from codec.quality import QP_MAX, QP_MIN, QP_STEPS
@@ -16,6 +17,10 @@ from codec.tnc.settings import EncodeSettings
 QP_PER_HALVING = 6.0
 """QPs that halve the rate, about."""
 DB_PER_QP = 0.6
+QUICK_EFFORT = 1
+"""The highest effort at which bisection codes every QP that it tries."""
+SLOW_ROUNDS = 4
+"""Encodes at a higher effort that a search takes at most, unless none of them met the target."""
 
 
 def _budget(settings: EncodeSettings, picture: Picture) -> int:
@@ -40,6 +45,26 @@ def missed_by(settings: EncodeSettings, picture: Picture, stream: bytes, decode:
 
 
 def find_qp(
+    settings: EncodeSettings, picture: Picture, code: Callable[[float, int], bytes],
+    decode: Callable[[bytes], Picture], progress: Progress,
+) -> float:  # fmt: skip
+    """QP whose stream comes closest to the target without passing it; `code` takes a QP and an effort.
+
+    Above `QUICK_EFFORT` a QP a few sixteenths closer to the target may exist.
+
+    Raises
+    ------
+    SettingsError
+        If the target cannot be reached.
+    """
+    if settings.effort <= QUICK_EFFORT:
+        return _bisect(settings, picture, lambda qp: code(qp, settings.effort), decode, progress)
+    return _correct(
+        settings, picture, lambda qp: code(qp, QUICK_EFFORT), lambda qp: code(qp, settings.effort), decode, progress
+    )
+
+
+def _bisect(
     settings: EncodeSettings, picture: Picture, code: Callable[[float], bytes],
     decode: Callable[[bytes], Picture], progress: Progress,
 ) -> float:  # fmt: skip
@@ -89,3 +114,46 @@ def find_qp(
         steps += 1
         progress(0.3 + 0.3 * steps / 11, f"QP {good / QP_STEPS:g}")
     return good / QP_STEPS
+
+
+def _correct(
+    settings: EncodeSettings, picture: Picture, quick: Callable[[float], bytes], slow: Callable[[float], bytes],
+    decode: Callable[[bytes], Picture], progress: Progress,
+) -> float:  # fmt: skip
+    """QP for an encoder that is too slow for a bisection.
+
+    The bisection runs on streams of a quick encoder, at a target that is corrected by what the slow one gave in the
+    rounds before. The target itself is never missed.
+    """
+    target_db = settings.target_psnr_db
+    budget = _budget(settings, picture)
+    tried: dict[float, bool] = {}  # whether the slow encoder meets the target at a QP
+    wanted = settings
+
+    def try_slow(qp: float) -> float:
+        """PSNR or bytes at a QP."""
+        stream = slow(qp)
+        reached = psnr_rgb_db(picture, decode(stream)) if target_db is not None else float(_size(settings, stream))
+        tried[qp] = reached >= target_db if target_db is not None else reached <= budget
+        return reached
+
+    while len(tried) < SLOW_ROUNDS:
+        qp = _bisect(wanted, picture, quick, decode, no_progress)
+        if qp in tried:
+            break
+        progress(0.3 + 0.3 * len(tried) / SLOW_ROUNDS, f"QP {qp:g}")
+        reached, stream = try_slow(qp), quick(qp)
+        if target_db is not None:
+            wanted = replace(settings, target_psnr_db=target_db + psnr_rgb_db(picture, decode(stream)) - reached)
+        elif settings.target_bytes is not None:
+            wanted = replace(settings, target_bytes=round(budget * _size(settings, stream) / reached))
+        else:
+            ratio = _size(settings, stream) / reached
+            wanted = replace(settings, target_bpp=8 * budget * ratio / picture.pixels)
+    while not any(tried.values()):
+        qp = min(tried) - 1 / QP_STEPS if target_db is not None else max(tried) + 1 / QP_STEPS
+        if not QP_MIN <= qp <= QP_MAX:
+            raise SettingsError("the target cannot be reached on this picture at this effort")
+        try_slow(qp)
+    met = [qp for qp, meets in tried.items() if meets]
+    return max(met) if target_db is not None else min(met)

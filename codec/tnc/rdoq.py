@@ -27,7 +27,8 @@ Chosen on six held-out training crops at QP 22, 32, 42: factors 1, 1.5, 2.5, 4 c
 def bit_table(device: torch.device) -> torch.Tensor:
     """Bits of every magnitude under every table, `(tables, MAX_MAGNITUDE + 1)` float32."""
     bits = symbol_bits(np.arange(MAX_MAGNITUDE + 1), np.arange(N_TABLES)[:, None])
-    return torch.from_numpy(bits.astype(np.float32)).to(device)
+    with torch.inference_mode(False):  # whoever asks first, refinement differentiates with it
+        return torch.from_numpy(bits.astype(np.float32)).to(device)
 
 
 def distortion_weight(qp_map: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:

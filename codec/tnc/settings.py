@@ -48,8 +48,8 @@ class EncodeSettings:
     aq_scales : AqScales
         Factors of its terms.
     effort : int
-        0: one forward pass; 1: rate-distortion optimised rounding; 2, 3: over-fitted networks are tried too, with 1000
-        and 4000 iterations.
+        0: one forward pass; 1: rate-distortion optimised rounding; 2, 3: y and z are refined for this picture, briefly
+        and at length, and over-fitted networks are tried too, with 1000 and 4000 iterations.
     branch : "auto", "vae" or "inr"
         What codes the blocks that are not forced: whatever costs less J (over-fitting is tried from effort 2 on, or if
         its iterations are given), the VAE, or a network over-fitted to each.
