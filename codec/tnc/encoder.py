@@ -301,7 +301,8 @@ class ImageEncoder:
         qp = settings.fixed_qp
         if qp is None:
             qp = find_qp(
-                settings, self.picture, lambda q, effort: self._write(q, offsets, self._code(q, offsets, effort, cancel)),
+                settings, self.picture,
+                lambda q, effort: self._write(q, offsets, self._code(q, offsets, effort, cancel)),
                 lambda stream: self._decoded(stream, cancel), progress,
             )  # fmt: skip
         outcome = self._outcome(settings, qp, offsets, inr, progress, cancel, stop, report)

@@ -315,25 +315,22 @@ class Refiner:
     """Symbol sources of one picture at every effort; the last refinements are kept.
 
     A kept refinement also serves other absent positions: what is still present keeps its targets.
-
-    Parameters
-    ----------
-    y : torch.Tensor
-        `(1, C, rows, cols)` analysis of the picture.
     """
 
-    def __init__(self, model: LoadedModel, layout: Layout, picture: Picture, y: torch.Tensor) -> None:
-        self.model, self.layout, self.picture, self.y = model, layout, picture, y
+    def __init__(self, model: LoadedModel, layout: Layout, picture: Picture) -> None:
+        self.model, self.layout, self.picture = model, layout, picture
         self.kept: dict[tuple[int, int, bytes], tuple[torch.Tensor, torch.Tensor]] = {}
 
     def source(
-        self, base_qp16: int, qp16_map: torch.Tensor, effort: int, progress: Progress = no_progress,
+        self, y: torch.Tensor, base_qp16: int, qp16_map: torch.Tensor, effort: int, progress: Progress = no_progress,
         cancel: CancelToken | None = None,
     ) -> FromAnalysis:  # fmt: skip
         """What `codec.tnc.latents.walk` takes its symbols from, at these QPs.
 
         Parameters
         ----------
+        y : torch.Tensor
+            `(1, C, rows, cols)` analysis of the picture.
         base_qp16 : int
             Base QP in sixteenths.
         qp16_map : torch.Tensor
@@ -342,17 +339,17 @@ class Refiner:
             0, 1, 2 or 3.
         """
         if effort not in SCHEDULES:
-            return FromAnalysis(self.model, self.layout, self.y, effort)
+            return FromAnalysis(self.model, self.layout, y, effort)
         key = (effort, base_qp16, qp16_map.numpy().tobytes())
         if key not in self.kept:
             while len(self.kept) >= KEPT:
                 self.kept.pop(next(iter(self.kept)))
             with span("refine"):
-                self.kept[key] = self._refined(base_qp16, qp16_map, SCHEDULES[effort], progress, cancel)
+                self.kept[key] = self._refined(y, base_qp16, qp16_map, SCHEDULES[effort], progress, cancel)
         return Refined(self.model, self.layout, *self.kept[key])
 
     def _refined(
-        self, base_qp16: int, qp16_map: torch.Tensor, schedule: Schedule, progress: Progress,
+        self, y: torch.Tensor, base_qp16: int, qp16_map: torch.Tensor, schedule: Schedule, progress: Progress,
         cancel: CancelToken | None,
     ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
         """Targets of y and symbols of z of the whole picture, window by window."""
@@ -362,7 +359,7 @@ class Refiner:
             torch.inference_mode(False), torch.enable_grad(),
             torch.autocast("cuda", enabled=False), torch.autocast("cpu", enabled=False),
         ):  # fmt: skip
-            x, y = to_tensor(self.picture, self.model.device), self.y.clone()  # not tensors of inference mode
+            x, y = to_tensor(self.picture, self.model.device), y.clone()  # not tensors of inference mode
             targets = torch.empty_like(y)
             z = torch.zeros(self.model.config.z_channels, *(n // ROWS_PER_UNIT for n in y.shape[2:]), dtype=torch.int64)
             for i, (rows, cols) in enumerate(todo):

@@ -199,7 +199,7 @@ def test_labels_tell_settings_of_tnc_apart() -> None:
     assert labels == ["TNC", "TNC effort 1", "TNC (small)", "TNC (small) effort 1"]
 
 
-@pytest.mark.parametrize("spec", ["tnc:2", "tnc:1:1", "tnc:small:main"])
+@pytest.mark.parametrize("spec", ["tnc:4", "tnc:1:1", "tnc:small:main"])
 def test_settings_that_tnc_does_not_have(spec: str) -> None:
     with pytest.raises(SettingsError, match="not a TNC codec"):
         get_codec(spec)

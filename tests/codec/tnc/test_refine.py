@@ -182,7 +182,7 @@ def test_a_kept_refinement_serves_other_absent_positions(tiny: LoadedModel, draw
     absent = encoder.layout.outside()
     absent[:, 4:] = True
     for mask in (encoder.layout.outside(), absent):
-        source = encoder.refiner.source(base, qp16_map, 2, lambda f, note: calls.append(f))
+        source = encoder.refiner.source(encoder.y, base, qp16_map, 2, lambda f, note: calls.append(f))
         assert isinstance(source, Refined)
         walk(tiny, encoder.layout, base, qp16_map, mask, source)
     assert len(calls) == 2, "refined once"
