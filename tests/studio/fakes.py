@@ -111,6 +111,9 @@ class FakeFactory:
     def decode(self, stream, progress, cancel):
         return from_jpeg(stream)
 
+    def measure(self, stream, progress, cancel):
+        return SimpleNamespace(picture=from_jpeg(stream), block_maps={}, elements=(), bits=8 * len(stream))
+
     def inspect(self, stream):
         from_jpeg(stream)
         return SimpleNamespace(qp=30.0, model="small", rd_bytes=len(stream))

@@ -11,8 +11,11 @@ from codec.rd.rows import RdRow
 from tnc_studio.model.blind import BlindTest, Side
 from tnc_studio.model.compare import Compare, CompareMode, Difference
 from tnc_studio.model.curves import Curves, Metric
+from tnc_studio.model.history import History
+from tnc_studio.model.log import Log
 from tnc_studio.model.observer import Event
 from tnc_studio.model.renditions import ORIGINAL, TNC, DisplayImage, Rendition
+from tnc_studio.model.scenes import Story
 from tnc_studio.model.settings import Tuning
 from tnc_studio.model.source import Source
 from tnc_studio.model.viewstate import PaneView, ViewState
@@ -43,11 +46,14 @@ class Message:
         Information or error.
     details : str
         What "Copy details" puts on the clipboard.
+    action : str
+        Id of the action that a button beside it offers; "" for none.
     """
 
     text: str
     severity: Severity = Severity.INFO
     details: str = ""
+    action: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,10 @@ class Session:
         self.labels: dict[str, str] = {ORIGINAL: "Original", TNC: "TNC"}
         self.renditions: dict[str, Rendition] = {}
         self.bd_rows: list[BdRow] = []
+        self.notes = ""
+        self.history = History()
+        self.story = Story()
+        self.log = Log()
 
         self.source_changed: Event[[]] = Event()
         self.tuning_changed: Event[[]] = Event()
@@ -91,6 +101,7 @@ class Session:
         self.overlay_changed: Event[[]] = Event()
         self.compare_changed: Event[[]] = Event()
         self.difference_changed: Event[[str]] = Event()
+        self.notes_changed: Event[[]] = Event()
         self.message: Event[[Message]] = Event()
 
     def set_source(self, source: Source, stream: bytes = b"") -> None:
@@ -241,9 +252,15 @@ class Session:
         self.bd_rows = rows
         self.bd_changed.emit()
 
-    def tell(self, text: str, *, severity: Severity = Severity.INFO, details: str = "") -> None:
-        """Show a line in the message bar."""
-        self.message.emit(Message(text, severity, details))
+    def set_notes(self, notes: str) -> None:
+        """Take the user's notes."""
+        if notes != self.notes:
+            self.notes = notes
+            self.notes_changed.emit()
+
+    def tell(self, text: str, *, severity: Severity = Severity.INFO, details: str = "", action: str = "") -> None:
+        """Show a line in the message bar; `action` is what a button beside it does."""
+        self.message.emit(Message(text, severity, details, action))
 
     @property
     def path(self) -> Path | None:

@@ -9,6 +9,7 @@ from codec.picture import Picture
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".avif")
 STREAM_SUFFIXES = (".tnc",)
+SESSION_SUFFIXES = (".tncs",)
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,7 +38,7 @@ class Documents:
     def open(self, path: Path) -> None:
         """Open a picture or a .tnc stream; the suffix decides which."""
         if path.suffix.lower() in STREAM_SUFFIXES:
-            self._open_stream(path)
+            self.open_stream(path)
         else:
             self._open_picture(path)
 
@@ -47,21 +47,35 @@ class Documents:
             picture = read_picture(path)
             return picture, DisplayImage.of(picture)
 
-        def done(answer: tuple[Picture, DisplayImage]) -> None:
-            picture, image = answer
-            self._session.set_label(STREAM, None)
-            self._session.set_source(Source(picture, path))
-            self._session.show(Rendition(ORIGINAL, "Original", State.FINAL, image, samples=picture))
+        self._submit(
+            FILES, "open", work, lambda answer: self.show_picture(answer[0], answer[1], path), f"Opening {path.name}"
+        )
+
+    def show_picture(self, picture: Picture, image: DisplayImage, path: Path | None) -> None:
+        """Make a picture the document."""
+        self._session.set_label(STREAM, None)
+        self._session.set_source(Source(picture, path))
+        self._session.show(Rendition(ORIGINAL, "Original", State.FINAL, image, samples=picture))
+        if path is not None:
             self.opened.emit(path)
 
-        self._submit(FILES, "open", work, done, f"Opening {path.name}")
+    def open_stream(self, path: Path, data: bytes | None = None, *, alone: bool = False) -> None:
+        """Open a stream.
 
-    def _open_stream(self, path: Path) -> None:
+        Parameters
+        ----------
+        path : Path
+            Where it lies, or lay.
+        data : bytes, optional
+            The stream itself; read from `path` by default.
+        alone : bool
+            Whether it replaces the open picture even if it has its size.
+        """
         source = self._session.source
-        original = source.picture if source is not None and source.has_original else None
+        original = source.picture if source is not None and source.has_original and not alone else None
 
         def work(progress: Progress, cancel: CancelToken) -> tuple[bytes, Picture, DisplayImage, float | None, Any]:
-            stream = read_bytes(path)
+            stream = read_bytes(path) if data is None else data
             info = self._factory.inspect(stream)
             picture = replace(self._factory.decode(stream, progress, cancel), name=path.name)
             same = original is not None and _shape(original) == _shape(picture)

@@ -14,6 +14,7 @@ from codec.tnc.settings import EncodeSettings
 
 if TYPE_CHECKING:
     from codec.tnc.api import EncodeResult, Preview, StreamInfo
+    from codec.tnc.elements import StreamMeasure
     from codec.tnc.models import ModelCard
 
 Window = tuple[int, int, int, int]
@@ -58,9 +59,22 @@ class EncoderFactory(Protocol):
         """Read a stream's header and sections."""
         ...
 
+    def measure(self, stream: bytes, progress: Progress, cancel: CancelToken) -> StreamMeasure:
+        """Decode a stream and account for its bits."""
+        ...
+
 
 class TncFactory:
-    """The shipped codec."""
+    """The shipped codec.
+
+    Attributes
+    ----------
+    device : str
+        "auto", "cpu" or "cuda": where networks run.
+    """
+
+    def __init__(self, device: str = "auto") -> None:
+        self.device = device
 
     def models(self) -> Sequence[ModelCard]:
         """List the installed models."""
@@ -69,10 +83,10 @@ class TncFactory:
         return available_models()
 
     def open(self, picture: Picture, model: str, progress: Progress, cancel: CancelToken) -> PictureEncoder:
-        """Analyse a picture on the best device there is."""
+        """Analyse a picture on the chosen device."""
         from codec.tnc.api import ImageEncoder
 
-        return ImageEncoder(picture, model=model, device="auto", progress=progress, cancel=cancel)
+        return ImageEncoder(picture, model=model, device=self.device, progress=progress, cancel=cancel)
 
     def run(self, result: EncodeResult, picture: Picture, settings: EncodeSettings) -> Run:
         """Measure a result with the code that `tnc rd` uses."""
@@ -82,13 +96,19 @@ class TncFactory:
         return run_of_result(result, picture, label, settings)
 
     def decode(self, stream: bytes, progress: Progress, cancel: CancelToken) -> Picture:
-        """Decode a stream on the best device there is."""
+        """Decode a stream on the chosen device."""
         from codec.tnc.api import decode_image
 
-        return decode_image(stream, device="auto", progress=progress, cancel=cancel)
+        return decode_image(stream, device=self.device, progress=progress, cancel=cancel)
 
     def inspect(self, stream: bytes) -> StreamInfo:
         """Read a stream's header and sections."""
         from codec.tnc.api import inspect
 
         return inspect(stream)
+
+    def measure(self, stream: bytes, progress: Progress, cancel: CancelToken) -> StreamMeasure:
+        """Decode a stream and account for its bits."""
+        from codec.tnc.elements import measure_stream
+
+        return measure_stream(stream, device=self.device, progress=progress, cancel=cancel)

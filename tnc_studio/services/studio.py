@@ -12,13 +12,16 @@ from codec.quality import QP_MAX, QP_MIN, snap_qp
 from tnc_studio.model.renditions import TNC, State
 from tnc_studio.model.session import Session
 from tnc_studio.model.settings import Follow
+from tnc_studio.model.source import SESSION_SUFFIXES
 from tnc_studio.services.anchors import AnchorService
 from tnc_studio.services.bd import BdService
 from tnc_studio.services.differences import DifferenceService
 from tnc_studio.services.documents import Documents
 from tnc_studio.services.encoder import EncoderFactory, TncFactory
 from tnc_studio.services.gallery import Gallery
+from tnc_studio.services.history import HistoryService
 from tnc_studio.services.jobs import JobService
+from tnc_studio.services.sessions import SessionService
 from tnc_studio.services.tnc import TncService
 from tnc_studio.services.trouble import report
 
@@ -56,6 +59,8 @@ class Studio:
         self.bd = BdService(self.session, self.jobs)
         self.differences = DifferenceService(self.session, self.jobs)
         self.gallery = Gallery(self.session, self.jobs, self.factory)
+        self.history = HistoryService(self.session, self.jobs, self.factory, self.anchors)
+        self.sessions = SessionService(self.session, self.jobs, self.documents, self.history)
         self.session.source_changed.connect(self._start)
         self.session.panes_changed.connect(self.anchors.follow)
         self.tnc.previewed.connect(self.anchors.follow)
@@ -63,8 +68,11 @@ class Studio:
         self.tnc.settled.connect(self._keep_run)
 
     def open(self, path: Path) -> None:
-        """Open a file."""
-        self.documents.open(path)
+        """Open a picture, a stream or a session."""
+        if path.suffix.lower() in SESSION_SUFFIXES:
+            self.sessions.open(path)
+        else:
+            self.documents.open(path)
 
     def _start(self) -> None:
         self.jobs.cancel("tnc*", "anchor*")
@@ -133,7 +141,8 @@ class Studio:
         return self.tnc.idle and self.anchors.resting and not self.jobs.busy()
 
     def close(self) -> None:
-        """End the threads and kill external programs; nothing is due any more."""
+        """Save the session, end the threads and kill external programs; nothing is due any more."""
+        self.sessions.close()
         self.tnc.stop()
         self.anchors.stop()
         self.jobs.stop()

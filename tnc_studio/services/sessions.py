@@ -1,0 +1,438 @@
+"""`SessionService`: saves, opens, autosaves and recovers sessions."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from PIL import Image
+from PySide6.QtCore import QLockFile, QObject, QTimer
+
+import codec
+from codec.errors import CodecError, InputError
+from codec.files import make_folder, read_picture, write_bytes
+from codec.jobs import CancelToken, Progress, check
+from codec.picture import Picture
+from tnc_studio.model.history import KeptRun
+from tnc_studio.model.observer import Event
+from tnc_studio.model.renditions import DisplayImage
+from tnc_studio.model.session import Session, Severity
+from tnc_studio.model.snapshot import (
+    RunRef,
+    SessionDocument,
+    SourceRef,
+    apply_parts,
+    document_from_plain,
+    document_to_plain,
+    parts_of,
+)
+from tnc_studio.model.source import STREAM_SUFFIXES
+from tnc_studio.services.container import (
+    MANIFEST,
+    PICTURES,
+    STREAMS,
+    FolderReader,
+    Reader,
+    ZipReader,
+    sha256,
+    write_folder,
+    write_zip,
+)
+from tnc_studio.services.documents import Documents
+from tnc_studio.services.history import RUN, HistoryService, now
+from tnc_studio.services.jobs import FILES, JobService
+from tnc_studio.services.lanes import Priority
+from tnc_studio.services.trouble import report
+
+AUTOSAVE_MS = 2000
+KEPT_FOLDERS = 3
+"""How many sessions of the past stay to be continued."""
+LOCK, CLOSED = "lock", "closed"
+
+
+@dataclass(frozen=True)
+class PastSession:
+    """A session that an earlier run of the program left behind.
+
+    Attributes
+    ----------
+    folder : Path
+    crashed : bool
+        Whether the program ended without closing it.
+    picture : str
+    runs : int
+    saved : str
+        When it was last written, ISO 8601.
+    """
+
+    folder: Path
+    crashed: bool
+    picture: str
+    runs: int
+    saved: str
+
+    @property
+    def text(self) -> str:
+        """One line about it."""
+        try:
+            when = datetime.fromisoformat(self.saved).strftime("%d %b %H:%M")
+        except ValueError:
+            when = "at an unknown time"
+        return f"{self.picture or 'no picture'}, {self.runs} run{'' if self.runs == 1 else 's'}, {when}"
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A session as it was read: everything checked, nothing shown yet."""
+
+    document: SessionDocument
+    runs: tuple[KeptRun, ...]
+    picture: Picture | None
+    image: DisplayImage | None
+    stream: bytes
+
+
+class SessionService(QObject):
+    """Owns the files of the session.
+
+    Attributes
+    ----------
+    docks, set_docks : callable
+        Which panels are open; the window sets them.
+    """
+
+    def __init__(self, session: Session, jobs: JobService, documents: Documents, history: HistoryService) -> None:
+        super().__init__()
+        self._session = session
+        self._jobs = jobs
+        self._documents = documents
+        self._history = history
+        self.docks: Callable[[], Mapping[str, bool]] = dict
+        self.set_docks: Callable[[Mapping[str, bool]], None] = lambda docks: None
+        self.restored: Event[[]] = Event()
+        self.saved: Event[[Path]] = Event()
+        self._root: Path | None = None
+        self._folder: Path | None = None
+        self._lock: QLockFile | None = None
+        self._version = self._written = 0
+        self._timer = QTimer(self)
+        self._timer.setInterval(AUTOSAVE_MS)
+        self._timer.timeout.connect(self.autosave)
+        for event in (
+            session.source_changed, session.tuning_changed, session.panes_changed, session.overlay_changed,
+            session.metric_changed, session.notes_changed, session.history.changed, session.story.changed,
+            session.curves_changed, session.view.changed,
+        ):  # fmt: skip
+            event.connect(self.touch)
+
+    def touch(self) -> None:
+        """Something that is saved has changed."""
+        self._version += 1
+
+    def document(self) -> tuple[SessionDocument, dict[str, bytes]]:
+        """The session and the streams that it names, by entry."""
+        session = self._session
+        streams: dict[str, bytes] = {}
+
+        def entry(stream: bytes) -> str:
+            digest = sha256(stream)
+            streams[STREAMS + digest] = stream
+            return digest
+
+        source = session.source
+        ref = None
+        if source is not None:
+            path = str(source.path.absolute()) if source.path is not None else ""
+            stream = entry(session.stream) if session.stream and not source.has_original else ""
+            ref = SourceRef(source.name, path, source.picture.source_hash, source.has_original, "", stream)
+        document = SessionDocument(
+            codec.__version__, now(), ref, parts_of(session),
+            tuple(RunRef.of(run, entry(run.stream)) for run in session.history.runs),
+            session.story.scenes, session.story.regions, tuple(session.curves.all_rows()), dict(self.docks()),
+        )  # fmt: skip
+        return document, streams
+
+    def save(self, path: Path, *, bundle: bool = False) -> None:
+        """Write one file.
+
+        Parameters
+        ----------
+        bundle : bool
+            Whether the picture goes in as well, so that the file opens on any machine; else its path is written.
+        """
+        source = self._session.source
+        if source is None:
+            raise InputError("there is nothing to save: no picture is open")
+        document, streams = self.document()
+        inside = source.has_original and (bundle or source.path is None)
+
+        def work(progress: Progress, cancel: CancelToken) -> None:
+            final, entries = document, list(streams.items())
+            if inside and document.source is not None:
+                png = png_bytes(source.picture)
+                final = replace(document, source=replace(document.source, picture=sha256(png), path=""))
+                entries.append((f"{PICTURES}{sha256(png)}.png", png))
+            write_zip(path, manifest_bytes(final), entries)
+
+        def done(_: None) -> None:
+            self._session.tell(f"Saved {path}")
+            self.saved.emit(path)
+
+        self._jobs.submit(
+            FILES, f"session.save.{path}", work, done=done, note=f"Saving {path.name}", priority=Priority.INTERACTIVE,
+            failed=lambda error: report(self._session, error, f"Saving {path.name}"),
+        )  # fmt: skip
+
+    def open(self, path: Path) -> None:
+        """Open a saved session or a bundle."""
+
+        def work(progress: Progress, cancel: CancelToken) -> Loaded:
+            reader = ZipReader(path)
+            try:
+                return load(reader, path.name, cancel)
+            finally:
+                reader.close()
+
+        def done(loaded: Loaded) -> None:
+            self._restore(loaded)
+            self.saved.emit(path)
+
+        self._submit_open(work, done, path.name)
+
+    def continue_past(self, past: PastSession) -> None:
+        """Take up a session that an earlier run of the program left behind."""
+
+        def done(loaded: Loaded) -> None:
+            self._restore(loaded)
+            write_bytes(past.folder / CLOSED, b"")  # taken over: no longer to be recovered
+
+        self._submit_open(
+            lambda progress, cancel: load(FolderReader(past.folder), past.picture or "session", cancel), done,
+            past.picture or "the last session",
+        )  # fmt: skip
+
+    def _submit_open(
+        self, work: Callable[[Progress, CancelToken], Loaded], done: Callable[[Loaded], None], name: str
+    ) -> None:
+        self._jobs.submit(
+            FILES, "open", work, done=done, note=f"Opening {name}", priority=Priority.INTERACTIVE,
+            failed=lambda error: report(self._session, error, f"Opening {name}"),
+        )  # fmt: skip
+
+    def _restore(self, loaded: Loaded) -> None:
+        session, document = self._session, loaded.document
+        parts = document.parts
+        if self._root is not None:
+            self._finish_folder()  # what was open stays to be continued
+            self._start_folder(self._root)
+        session.history.clear()
+        session.history.add(*loaded.runs)
+        session.story.set(document.scenes, document.regions)
+        # View and panes need the picture; the tuning comes first so that it is coded with.
+        troubles = apply_parts(session, parts, skip=("view", "panes"))
+        ref = document.source
+        path = Path(ref.path or ref.name) if ref is not None else None
+        if loaded.picture is not None and loaded.image is not None:
+            self._documents.show_picture(loaded.picture, loaded.image, path)
+        elif loaded.stream and path is not None:
+            self._documents.open_stream(path, loaded.stream, alone=True)
+        for row in document.rows:
+            session.add_row(row)
+        troubles += apply_parts(session, {key: parts[key] for key in ("panes", "view") if key in parts})
+        self._show_runs(parts.get("panes"))
+        self.set_docks(document.docks)
+        self.restored.emit()
+        count = len(loaded.runs)
+        text = f"Session of {document.saved[:16].replace('T', ' ')} is back: {count} run{'' if count == 1 else 's'}"
+        if troubles:
+            details = "\n".join(troubles)
+            session.tell(f"{text}, without {len(troubles)} settings", severity=Severity.ERROR, details=details)
+        else:
+            session.tell(text)
+
+    def _show_runs(self, panes: object) -> None:
+        """Panes that showed earlier runs show them again."""
+        ids = panes.get("ids") if isinstance(panes, dict) else None
+        for index, id_ in enumerate(ids if isinstance(ids, list) else []):
+            kept = self._session.history.with_key(id_[len(RUN) :]) if str(id_).startswith(RUN) else None
+            if kept is not None and index < len(self._session.pane_ids):
+                try:
+                    self._history.show(kept, index)
+                except CodecError as error:
+                    report(self._session, error, f"Showing {kept.label}")
+
+    def start_autosave(self, root: Path) -> None:
+        """Write the session to a folder of its own below `root` from now on, whenever it has changed."""
+        self._root = make_folder(root)
+        self._start_folder(self._root)
+        self._timer.start()
+
+    def _start_folder(self, root: Path) -> None:
+        self._folder = make_folder(root / uuid.uuid4().hex)
+        self._lock = _lock(self._folder)
+        if not self._lock.tryLock(0):
+            raise InputError("the folder of the session cannot be locked", where=str(self._folder))
+
+    def autosave(self) -> None:
+        """Write what has changed since the last time."""
+        version = self._version
+        if self._folder is None or version == self._written or self._session.source is None:
+            return
+        if self._jobs.busy("session.autosave"):
+            return
+        folder, (document, streams) = self._folder, self.document()
+        source = self._session.source
+
+        def work(progress: Progress, cancel: CancelToken) -> None:
+            write_autosave(folder, document, streams, source.picture if source.path is None else None)
+
+        def done(_: None) -> None:
+            self._written = version
+
+        def failed(error: BaseException) -> None:
+            self._written = version  # the next change tries again
+            report(self._session, error, "Autosave")
+
+        self._jobs.submit(FILES, "session.autosave", work, done=done, failed=failed, priority=Priority.INTERACTIVE)
+
+    def past_sessions(self) -> list[PastSession]:
+        """What earlier runs of the program left behind: crashed ones first, then the newest."""
+        if self._root is None:
+            return []
+        found = []
+        for folder in self._root.iterdir():
+            if folder != self._folder and (past := _past(folder)) is not None:
+                found.append(past)
+        return sorted(sorted(found, key=lambda past: past.saved, reverse=True), key=lambda past: not past.crashed)
+
+    def forget_past(self) -> None:
+        """Remove closed sessions of the past but the newest few."""
+        for past in [past for past in self.past_sessions() if not past.crashed][KEPT_FOLDERS:]:
+            shutil.rmtree(past.folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """Write the session for the last time and give its folder free."""
+        self._timer.stop()
+        self._finish_folder()
+
+    def _finish_folder(self) -> None:
+        """Leave the present session as one of the past; an empty one goes."""
+        self._jobs.cancel("session.autosave")
+        if self._folder is None or self._lock is None:
+            return
+        if self._session.source is not None:
+            source, (document, streams) = self._session.source, self.document()
+            try:
+                write_autosave(self._folder, document, streams, source.picture if source.path is None else None)
+                write_bytes(self._folder / CLOSED, b"")
+            except CodecError as error:
+                report(self._session, error, "Autosave")
+        self.forget_past()
+        self._lock.unlock()
+        if not (self._folder / MANIFEST).is_file():
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder = None
+
+
+def write_autosave(
+    folder: Path, document: SessionDocument, streams: Mapping[str, bytes], picture: Picture | None
+) -> None:
+    """Bring the folder of an open session up to date; `picture` where no file holds it."""
+    entries = list(streams.items())
+    if picture is not None and document.source is not None and document.source.has_original:
+        png = png_bytes(picture)
+        document = replace(document, source=replace(document.source, picture=sha256(png)))
+        entries.append((f"{PICTURES}{sha256(png)}.png", png))
+    write_folder(folder, manifest_bytes(document), entries)
+
+
+def manifest_bytes(document: SessionDocument) -> bytes:
+    """JSON text of a document."""
+    return json.dumps(document_to_plain(document), indent=1, allow_nan=False).encode()
+
+
+def read_manifest(reader: Reader, where: str) -> SessionDocument:
+    """Document of a container."""
+    try:
+        plain = json.loads(reader.read(MANIFEST).decode())
+    except (ValueError, RecursionError) as error:
+        raise InputError("its contents are damaged", where=where) from error
+    return document_from_plain(plain, where)
+
+
+def load(reader: Reader, where: str, cancel: CancelToken | None = None) -> Loaded:
+    """Read a session and everything that it names; raises `InputError` for what does not fit together."""
+    document = read_manifest(reader, where)
+    runs = []
+    for ref in document.runs:
+        check(cancel)
+        runs.append(ref.kept(reader.read(STREAMS + ref.stream)))
+    source = document.source
+    if source is None:
+        return Loaded(document, tuple(runs), None, None, b"")
+    if not source.has_original:
+        data = reader.read(STREAMS + source.stream)
+        return Loaded(document, tuple(runs), None, None, data)
+    picture = _picture_inside(reader, source) if source.picture else _picture_at(source)
+    if picture.source_hash != source.source_hash:
+        hint = "" if source.picture else "put the old one back, or open a bundle, which holds it"
+        raise InputError("the picture is not the one of the session", where=source.path or source.name, hint=hint)
+    return Loaded(document, tuple(runs), picture, DisplayImage.of(picture), b"")
+
+
+def _picture_inside(reader: Reader, source: SourceRef) -> Picture:
+    data = reader.read(f"{PICTURES}{source.picture}.png")
+    with tempfile.TemporaryDirectory(prefix="tnc-session-") as folder:
+        path = Path(folder, "picture.png")
+        path.write_bytes(data)
+        return replace(read_picture(path), name=source.name)
+
+
+def _picture_at(source: SourceRef) -> Picture:
+    path = Path(source.path)
+    if not source.path or path.suffix.lower() in STREAM_SUFFIXES or not path.is_file():
+        raise InputError(
+            f"the picture {source.name} of the session is missing", where=source.path or source.name,
+            hint="put it back there, or open a bundle, which holds it",
+        )  # fmt: skip
+    return read_picture(path)
+
+
+def png_bytes(picture: Picture) -> bytes:
+    """8-bit picture as a PNG without metadata but its colour profile."""
+    buffer = io.BytesIO()
+    array = picture.planes[0] if picture.color == "grey" else picture.rgb
+    metadata = {"icc_profile": picture.icc} if picture.icc else {}
+    Image.fromarray(array).save(buffer, "PNG", compress_level=4, **metadata)
+    return buffer.getvalue()
+
+
+def _lock(folder: Path) -> QLockFile:
+    """Lock of a session's folder: stale as soon as the process that took it is gone."""
+    lock = QLockFile(str(folder / LOCK))
+    lock.setStaleLockTime(0)
+    return lock
+
+
+def _past(folder: Path) -> PastSession | None:
+    """What lies in a folder, None if it is in use or holds no session."""
+    if not folder.is_dir():
+        return None
+    lock = _lock(folder)
+    if not lock.tryLock(0):
+        return None
+    try:
+        document = read_manifest(FolderReader(folder), folder.name)
+    except InputError:
+        return None
+    finally:
+        lock.unlock()
+    name = document.source.name if document.source is not None else ""
+    return PastSession(folder, not (folder / CLOSED).exists(), name, len(document.runs), document.saved)
