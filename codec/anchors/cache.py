@@ -70,9 +70,18 @@ class RunCache:
                 return
             self._runs[run.key] = (run, size)
             self._used += size
-            while self._used > self._limit:
-                _, (_, dropped) = self._runs.popitem(last=False)
-                self._used -= dropped
+            self._trim()
+
+    def set_limit(self, limit_bytes: int) -> None:
+        """Change the cap; what is over it goes at once."""
+        with self._lock:
+            self._limit = limit_bytes
+            self._trim()
+
+    def _trim(self) -> None:
+        while self._used > self._limit:
+            _, (_, dropped) = self._runs.popitem(last=False)
+            self._used -= dropped
 
     def clear(self) -> None:
         """Forget everything."""

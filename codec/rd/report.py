@@ -32,6 +32,7 @@ class ReportOptions(TypedDict, total=False):
     conditions: Mapping[str, str]
     target: Run | None
     matches: Sequence[Match]
+    extra: Sequence[tuple[str, str]]
 
 
 def write_report(rows: Sequence[RdRow], path: str | Path, **options: Unpack[ReportOptions]) -> None:
@@ -49,6 +50,7 @@ def report_html(
     conditions: Mapping[str, str] | None = None,
     target: Run | None = None,
     matches: Sequence[Match] = (),
+    extra: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Compose the report.
 
@@ -68,13 +70,15 @@ def report_html(
         TNC's run that `matches` aimed at.
     matches : sequence of Match
         Anchors at the same bytes.
+    extra : sequence of (str, str)
+        Heads and HTML bodies of further parts, which come first (see `codec.rd.study`).
     """
     curves = curves_of(rows)
-    if not curves and not any(row.error for row in rows):
+    if not extra and not curves and not any(row.error for row in rows):
         raise InputError("there is nothing to report: no rows")
     pictures = list(dict.fromkeys(row.picture for row in rows if row.picture))
     subtitle = f"{len(pictures)} picture{'' if len(pictures) == 1 else 's'}, {len(curves)} codecs"
-    parts: list[tuple[str, str]] = []
+    parts: list[tuple[str, str]] = list(extra)
     if curves:
         parts.append(("Curves", _plots(curves)))
         chosen = find_reference(curves, reference)

@@ -18,6 +18,15 @@ p {{ max-width: 52rem; }}
 figure {{ margin: 0; }}
 img {{ width: 100%; height: auto; }}
 img.dark {{ display: none; }}
+.shots {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: 1rem; }}
+.shots.crops {{ grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); }}
+.shots img {{ display: block; border: 1px solid var(--line); }}
+.pixels {{ image-rendering: pixelated; }}
+figcaption {{ font-size: .85rem; line-height: 1.35; margin-top: .3rem; }}
+.bar {{ display: flex; align-items: center; gap: .5rem; font-size: .85rem; font-variant-numeric: tabular-nums; }}
+.bar img {{ height: .8rem; flex: 1; border: 1px solid var(--line); }}
+.notes {{ white-space: pre-wrap; }}
+h3 {{ font-size: 1rem; margin: 1.2rem 0 .4rem; }}
 .wide {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
 th, td {{ padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }}
@@ -31,8 +40,8 @@ summary {{ cursor: pointer; padding: .3rem 0; }}
 }}
 @media print {{
   body {{ margin: 0; max-width: none; font-size: 10pt; }}
-  tr, figure {{ break-inside: avoid; }}
-  h2 {{ break-after: avoid; }}
+  tr, figure, .shots {{ break-inside: avoid; }}
+  h2, h3 {{ break-after: avoid; }}
 }}
 """
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from tnc_studio.actions.compare import COMPARE_ACTIONS
+from tnc_studio.actions.house import FILE_ACTIONS, HELP_ACTIONS, SCENE_ACTIONS, WINDOW_ACTIONS
 from tnc_studio.actions.spec import ActionSpec
 
-MENUS = ("File", "Encode", "View", "Compare", "Help")
+MENUS = ("File", "Encode", "View", "Compare", "Scenes", "Window", "Help")
 
 ACTIONS: tuple[ActionSpec, ...] = (
-    ActionSpec("open", "Open\u2026", "File", "Open a picture or a .tnc stream", ("Ctrl+O",), "open", 11),
+    ActionSpec("open", "Open\u2026", "File", "Open a picture, a stream or a session", ("Ctrl+O",), "open", 11),
     ActionSpec(
         "save_stream",
         "Save stream\u2026",
@@ -49,6 +50,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "plot",
         needs="original",
     ),
+    *FILE_ACTIONS,
     ActionSpec("quit", "Quit", "File", "Close the window", ("Ctrl+Q",), separator=True),
     ActionSpec(
         "encode",
@@ -207,7 +209,10 @@ ACTIONS: tuple[ActionSpec, ...] = (
         separator=True,
     ),
     *COMPARE_ACTIONS,
+    *SCENE_ACTIONS,
+    *WINDOW_ACTIONS,
     ActionSpec("keyboard", "Keyboard\u2026", "Help", "List every command with its keys", ("F1",), "keyboard", 52),
+    *HELP_ACTIONS,
     ActionSpec("about", "About TNC Studio\u2026", "Help", "Versions of the program and of the codecs", (), "info"),
 )
 BY_ID = {spec.id: spec for spec in ACTIONS}

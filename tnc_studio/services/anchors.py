@@ -58,7 +58,7 @@ class AnchorService(QObject):
         self._slow_rungs = slow_rungs
         self._always = frozenset(anchors if always is None else always)
         self._reasons: dict[str, str | None] = {}
-        self._cache = RunCache()
+        self.cache = RunCache()
         self._ladders: dict[str, Ladder] = {}
         self._images: dict[str, DisplayImage] = {}
         self._wanted: dict[str, str] = {}
@@ -150,7 +150,7 @@ class AnchorService(QObject):
             if (reason := self._reasons.get(id_)) is not None:
                 self._session.show(Rendition(id_, label, State.UNAVAILABLE, note=f"{label} cannot run: {reason}"))
             elif id_ in due:
-                self._ladders[id_] = Ladder(anchor, source.picture, cache=self._cache)
+                self._ladders[id_] = Ladder(anchor, source.picture, cache=self.cache)
         # One rung of each in turn, so that all curves grow together.
         orders = {
             id_: rung_order(self.anchors[id_].quality)[: self._slow_rungs if id_ in SLOW else None] for id_ in due

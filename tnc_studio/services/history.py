@@ -12,15 +12,14 @@ from codec.metrics.psnr import check_comparable, psnr_rgb_db
 from codec.picture import Picture
 from codec.run import Run
 from tnc_studio.model.history import KeptRun, kept_run
-from tnc_studio.model.renditions import ORIGINAL, STREAM, TNC, DisplayImage, Rendition, State
+from tnc_studio.model.renditions import ORIGINAL, STREAM, TNC
 from tnc_studio.model.session import Session
 from tnc_studio.services.anchors import AnchorService, lane_of
 from tnc_studio.services.encoder import EncoderFactory
+from tnc_studio.services.gallery import FILE, RUN, Gallery
 from tnc_studio.services.jobs import DEVICE, JobService
 from tnc_studio.services.lanes import Priority
 from tnc_studio.services.trouble import report
-
-RUN = "run:"
 
 
 def now() -> str:
@@ -39,20 +38,20 @@ class HistoryService:
 
     def __init__(
         self, session: Session, jobs: JobService, factory: EncoderFactory, anchors: AnchorService,
-        clock: Callable[[], str] = now,
+        gallery: Gallery, clock: Callable[[], str] = now,
     ) -> None:  # fmt: skip
         self._session = session
         self._jobs = jobs
         self._factory = factory
         self._anchors = anchors
+        self._gallery = gallery
         self._clock = clock
         session.rendition_changed.connect(self._keep)
-        session.source_changed.connect(self._forget_labels)
 
     def _keep(self, id_: str) -> None:
         rendition, source = self._session.rendition(id_), self._session.source
         run = rendition.run
-        if run is None or source is None or id_ in (ORIGINAL, STREAM) or id_.startswith(RUN):
+        if run is None or source is None or id_ in (ORIGINAL, STREAM) or id_.startswith((RUN, FILE)):
             return
         tuning = self._session.tuning if id_ == TNC else None
         kept = kept_run(
@@ -61,11 +60,6 @@ class HistoryService:
         )  # fmt: skip
         self._session.history.add(kept)
 
-    def _forget_labels(self) -> None:
-        """Another picture: runs of the old one are no renditions of it."""
-        for id_ in [id_ for id_ in self._session.labels if id_.startswith(RUN)]:
-            self._session.set_label(id_, None)
-
     def show(self, kept: KeptRun, pane: int | None = None) -> None:
         """Decode a run and put it into a pane (the current one by default)."""
         source = self._session.source
@@ -73,13 +67,12 @@ class HistoryService:
             raise InputError(f"this run belongs to {kept.picture or 'another picture'}", hint="open that first")
         picture, index = source.picture, self._session.active_pane if pane is None else pane
 
-        def work(progress: Progress, cancel: CancelToken) -> tuple[Run, DisplayImage]:
-            run = self._decode(kept, picture, progress, cancel)
-            return run, DisplayImage.of(run.reconstruction)
+        def work(progress: Progress, cancel: CancelToken) -> Run:
+            return self._decode(kept, picture, progress, cancel)
 
-        def done(answer: tuple[Run, DisplayImage]) -> None:
+        def done(run: Run) -> None:
             if self._session.source is source:
-                self._place(kept, *answer, index)
+                self._gallery.show_run(run, index)
 
         lane = DEVICE if kept.codec == TNC else lane_of(kept.codec)
         self._jobs.submit(
@@ -109,16 +102,3 @@ class HistoryService:
             kept.codec, kept.label, kept.source_hash, kept.settings, kept.versions, kept.stream, reconstruction,
             metrics, maps,
         )  # fmt: skip
-
-    def _place(self, kept: KeptRun, run: Run, image: DisplayImage, pane: int) -> None:
-        id_, metrics = RUN + run.key[:16], run.metrics
-        quality = kept.quality_text.partition(" \u00b7")[0]
-        text = f"{kept.label} {quality} ({kept.made[11:19]})"
-        self._session.set_label(id_, text)
-        self._session.show(
-            Rendition(
-                id_, text, State.FINAL, image, run, metrics["bpp"], int(metrics["bytes"]), metrics["psnr_rgb_db"],
-                kept.quality_text, kept.settings_text,
-            )
-        )  # fmt: skip
-        self._session.set_pane(pane, id_)

@@ -9,6 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Qt, Signal
 
+from tnc_studio.model.observer import Event
 from tnc_studio.services.collector import UiThreadCollector
 from tnc_studio.services.lanes import Job, Lane, Priority, Work
 
@@ -43,6 +44,7 @@ class JobService(QObject):
         # Only the bare signal crosses threads; Python objects wait in the deque.
         self._inbox: deque[Callable[[], None]] = deque()
         self._wake.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+        self.ended: Event[[Job, BaseException | None]] = Event()
         self._stopped = False
         self._collector = UiThreadCollector(self)
         self._lanes = {name: Lane(name, self._post, self._tell) for name in (DEVICE, ANCHORS, SLOW_ANCHORS, FILES)}
@@ -60,7 +62,20 @@ class JobService(QObject):
         preemptible: bool = False,
     ) -> Job:
         """Queue work on a lane; see `Job` for what the arguments mean."""
-        return self._lanes[lane].submit(Job(channel, work, note, priority, preemptible, done, failed))
+        job = Job(channel, work, note, priority, preemptible)
+
+        def finished(value: Any) -> None:
+            self.ended.emit(job, None)
+            if done is not None:
+                done(value)
+
+        def broke(error: BaseException) -> None:
+            self.ended.emit(job, error)
+            if failed is not None:
+                failed(error)
+
+        job.done, job.failed = finished, broke
+        return self._lanes[lane].submit(job)
 
     def cancel(self, *channels: str) -> None:
         """Cancel the jobs of some channels (a trailing `*` matches the rest), or everything when none is named."""

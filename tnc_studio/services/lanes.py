@@ -56,6 +56,7 @@ class Job:
     finished: bool = False
     fraction: float = 0.0
     progress_note: str = ""
+    seconds: float = 0.0
 
 
 class Lane:
@@ -170,8 +171,12 @@ class Lane:
                 last_s = now_s
                 self._post(self._changed)
 
+        started_s = time.monotonic()
         try:
-            result = job.work(progress, job.cancel)
+            try:
+                result = job.work(progress, job.cancel)
+            finally:
+                job.seconds = time.monotonic() - started_s
         except Cancelled:
             with self._wake:
                 if not job.dropped and not self._stopping:

@@ -46,7 +46,8 @@ from tnc_studio.services.container import (
     write_zip,
 )
 from tnc_studio.services.documents import Documents
-from tnc_studio.services.history import RUN, HistoryService, now
+from tnc_studio.services.gallery import RUN
+from tnc_studio.services.history import HistoryService, now
 from tnc_studio.services.jobs import FILES, JobService
 from tnc_studio.services.lanes import Priority
 from tnc_studio.services.trouble import report
@@ -246,7 +247,7 @@ class SessionService(QObject):
         for row in document.rows:
             session.add_row(row)
         troubles += apply_parts(session, {key: parts[key] for key in ("panes", "view") if key in parts})
-        self._show_runs(parts.get("panes"))
+        self.show_runs(parts.get("panes"))
         self.set_docks(document.docks)
         self.restored.emit()
         count = len(loaded.runs)
@@ -257,11 +258,12 @@ class SessionService(QObject):
         else:
             session.tell(text)
 
-    def _show_runs(self, panes: object) -> None:
-        """Panes that showed earlier runs show them again."""
+    def show_runs(self, panes: object) -> None:
+        """Bring earlier runs back into the panes that showed them, by the plain value of the part "panes"."""
         ids = panes.get("ids") if isinstance(panes, dict) else None
         for index, id_ in enumerate(ids if isinstance(ids, list) else []):
-            kept = self._session.history.with_key(id_[len(RUN) :]) if str(id_).startswith(RUN) else None
+            known = not isinstance(id_, str) or not id_.startswith(RUN) or id_ in self._session.labels
+            kept = None if known else self._session.history.with_key(id_[len(RUN) :])
             if kept is not None and index < len(self._session.pane_ids):
                 try:
                     self._history.show(kept, index)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings
 from PySide6.QtWidgets import QMainWindow
 
 from tnc_studio.model.curves import Metric
+from tnc_studio.model.preferences import PREFERENCES
 from tnc_studio.model.session import DEFAULT_PANE_COUNT, DEFAULT_PANES, PANES_MAX, PANES_MIN, Session
 from tnc_studio.model.settings import Follow
 
@@ -70,6 +72,21 @@ class Store:
     @folder.setter
     def folder(self, folder: str) -> None:
         self._settings.setValue("folder", folder)
+
+    @property
+    def preferences(self) -> dict[str, int | str]:
+        """Settings of the program by id; what makes no sense is the default."""
+        return {one.id: one.checked(self._settings.value(f"program/{one.id}", one.default)) for one in PREFERENCES}
+
+    @preferences.setter
+    def preferences(self, values: Mapping[str, int | str]) -> None:
+        for one in PREFERENCES:
+            self._settings.setValue(f"program/{one.id}", one.checked(values[one.id]))
+
+    @property
+    def autosave_folder(self) -> Path:
+        """Where sessions are autosaved: beside the settings."""
+        return Path(self._settings.fileName()).parent / "sessions"
 
     def save_session(self, session: Session) -> None:
         """Keep the choices that outlive a picture."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 
 from codec.anchors.base import Anchor
@@ -11,7 +12,7 @@ from codec.errors import CodecError
 from codec.quality import QP_MAX, QP_MIN, snap_qp
 from tnc_studio.model.renditions import TNC, State
 from tnc_studio.model.session import Session
-from tnc_studio.model.settings import Follow
+from tnc_studio.model.settings import Follow, Tuning
 from tnc_studio.model.source import SESSION_SUFFIXES
 from tnc_studio.services.anchors import AnchorService
 from tnc_studio.services.bd import BdService
@@ -21,6 +22,7 @@ from tnc_studio.services.encoder import EncoderFactory, TncFactory
 from tnc_studio.services.gallery import Gallery
 from tnc_studio.services.history import HistoryService
 from tnc_studio.services.jobs import JobService
+from tnc_studio.services.reports import ReportService
 from tnc_studio.services.sessions import SessionService
 from tnc_studio.services.tnc import TncService
 from tnc_studio.services.trouble import report
@@ -59,7 +61,8 @@ class Studio:
         self.bd = BdService(self.session, self.jobs)
         self.differences = DifferenceService(self.session, self.jobs)
         self.gallery = Gallery(self.session, self.jobs, self.factory)
-        self.history = HistoryService(self.session, self.jobs, self.factory, self.anchors)
+        self.history = HistoryService(self.session, self.jobs, self.factory, self.anchors, self.gallery)
+        self.reports = ReportService(self.session, self.jobs)
         self.sessions = SessionService(self.session, self.jobs, self.documents, self.history)
         self.session.source_changed.connect(self._start)
         self.session.panes_changed.connect(self.anchors.follow)
@@ -106,6 +109,16 @@ class Studio:
     def step_qp(self, delta: float) -> None:
         """Move the slider by some QP."""
         self.set_qp(min(max(self.session.tuning.qp + delta, QP_MIN), QP_MAX))
+
+    def use_tuning(self, tuning: Tuning) -> None:
+        """Set the whole panel, and encode."""
+        self.session.tune(**{one.name: getattr(tuning, one.name) for one in fields(Tuning) if one.init})
+        self.tnc.settle()
+        self.anchors.follow()
+
+    def set_memory_limit(self, limit_bytes: int) -> None:
+        """Cap what results of earlier encodes occupy."""
+        self.anchors.cache.set_limit(limit_bytes)
 
     def set_follow(self, follow: Follow) -> None:
         """Choose what the anchors match."""

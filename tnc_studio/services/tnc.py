@@ -106,6 +106,10 @@ class TncService(QObject):
         """Whether nothing at all is due."""
         return self.resting and not self._curve_pause.isActive()
 
+    def forget_encoders(self) -> None:
+        """Analyse pictures anew, on the device that is chosen by now."""
+        self._jobs.submit(DEVICE, "tnc.forget", lambda progress, cancel: self._encoders.clear())
+
     def stop(self) -> None:
         """Forget what is due."""
         self._debounce.stop()

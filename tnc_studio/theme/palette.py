@@ -83,6 +83,14 @@ def style_sheet(tokens: Tokens) -> str:
     #messageBar[severity="info"] {{ background: {tokens.raised}; border-bottom: 1px solid {tokens.border}; }}
     #messageBar[severity="error"] {{ background: {tokens.error_panel}; border-bottom: 1px solid {tokens.error}; }}
     #messageBar[severity="error"] #messageText {{ color: {tokens.error}; }}
+    #startPage {{ background: {tokens.window}; }}
+    #card {{ background: {tokens.panel}; border: 1px solid {tokens.border}; border-radius: {RADIUS_PX}px;
+        padding: 6px; }}
+    #card:hover, #card:focus {{ border-color: {tokens.accent}; }}
+    #wide {{ text-align: left; padding: 5px 10px; }}
+    #sceneBar {{ background: {tokens.panel}; border-top: 2px solid {tokens.accent}; }}
+    QTreeView::item, QListView::item {{ padding: 2px; }}
+    QTreeView, QListView {{ background: {tokens.plot}; border: 1px solid {tokens.border}; }}
     QTableView {{ background: {tokens.plot}; border: 1px solid {tokens.border}; gridline-color: {tokens.border}; }}
     QHeaderView::section {{ background: {tokens.panel}; color: {tokens.muted}; border: 0;
         border-bottom: 1px solid {tokens.border}; padding: 4px 6px; font-weight: 600; }}

@@ -27,21 +27,24 @@ from PySide6.QtWidgets import (
 import codec
 from codec.anchors.base import Anchor
 from tnc_studio.actions.table import keyboard_rows
-from tnc_studio.model.source import PICTURE_SUFFIXES, STREAM_SUFFIXES
+from tnc_studio.model.source import PICTURE_SUFFIXES, SESSION_SUFFIXES, STREAM_SUFFIXES
 from tnc_studio.theme.tokens import SPACE_L, SPACE_M
 from tnc_studio.views.widgets import muted_label, scaled_font
 
 
 def open_filter() -> str:
     """Name filter of the open dialog."""
-    every = " ".join(f"*{suffix}" for suffix in (*PICTURE_SUFFIXES, *STREAM_SUFFIXES))
+    every = " ".join(f"*{suffix}" for suffix in (*PICTURE_SUFFIXES, *STREAM_SUFFIXES, *SESSION_SUFFIXES))
     pictures = " ".join(f"*{suffix}" for suffix in PICTURE_SUFFIXES)
-    return f"Pictures and streams ({every});;Pictures ({pictures});;TNC streams (*.tnc);;All files (*)"
+    return (
+        f"Pictures, streams and sessions ({every});;Pictures ({pictures});;TNC streams (*.tnc);;"
+        "Sessions (*.tncs);;All files (*)"
+    )
 
 
 def ask_open(parent: QWidget, folder: str) -> Path | None:
     """Ask for a file to open."""
-    name, _ = QFileDialog.getOpenFileName(parent, "Open a picture or a stream", folder, open_filter())
+    name, _ = QFileDialog.getOpenFileName(parent, "Open a picture, a stream or a session", folder, open_filter())
     return Path(name) if name else None
 
 

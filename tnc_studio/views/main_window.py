@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
 from codec.errors import CodecError
 from tnc_studio.actions.build import make_actions, make_menus, make_toolbar, retint
@@ -24,7 +24,9 @@ from tnc_studio.theme.tokens import ICON_PX
 from tnc_studio.views.compare import CompareView
 from tnc_studio.views.compare_commands import HoldKey, check_compare, compare_handlers
 from tnc_studio.views.dialogs import AboutDialog, KeyboardDialog, ask_open, ask_save
+from tnc_studio.views.house import House, house_handlers
 from tnc_studio.views.message_bar import MessageBar
+from tnc_studio.views.presentation import SceneBar
 from tnc_studio.views.rd_panel import RdPanel
 from tnc_studio.views.status import ActivityBar, PixelReadout
 from tnc_studio.views.tuning import TuningPanel
@@ -62,6 +64,7 @@ class MainWindow(QMainWindow):
         self._make_recent_menu()
         release = HoldKey(self.actions_by_id["flicker"], lambda: self.session.set_compare(flicker=False), self)
         QApplication.instance().installEventFilter(release)  # type: ignore[union-attr]
+        self.house = House(self)
         self.session.source_changed.connect(self._refresh_title)
         for event in (self.session.source_changed, self.session.panes_changed, self.session.tuning_changed,
                       self.session.overlay_changed, self.session.compare_changed):  # fmt: skip
@@ -107,8 +110,9 @@ class MainWindow(QMainWindow):
             "theme_toggle": lambda: self.set_theme("light" if current().name == "dark" else "dark"),
             "full_screen": self._toggle_full_screen,
             "metric_next": self._next_metric,
-            "keyboard": lambda: self._show_dialog(KeyboardDialog(self)),
+            "keyboard": lambda: self.show_dialog(KeyboardDialog(self)),
             "about": self._about,
+            **house_handlers(self),
         }
         return handlers | compare_handlers(self)
 
@@ -117,10 +121,14 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout(body)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        self.message_bar = MessageBar(self.session)
+        self.message_bar = MessageBar(self.session, self.actions_by_id)
         self.compare = CompareView(self.session)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.compare)
+        self.scene_bar = SceneBar()
         column.addWidget(self.message_bar)
-        column.addWidget(self.compare, 1)
+        column.addWidget(self.stack, 1)
+        column.addWidget(self.scene_bar)
         self.setCentralWidget(body)
 
     def _make_docks(self) -> None:
@@ -128,16 +136,13 @@ class MainWindow(QMainWindow):
         self.tuning.overlay_chosen.connect(lambda map_id: self.session.set_overlay(map_id=map_id))
         self.rd_panel = RdPanel(self.session)
         self.docks = {
-            "tuning": self._dock("Tuning", self.tuning, Qt.DockWidgetArea.RightDockWidgetArea),
-            "rd": self._dock("Rate and distortion", self.rd_panel, Qt.DockWidgetArea.BottomDockWidgetArea),
+            "tuning": self.make_dock("Tuning", self.tuning, Qt.DockWidgetArea.RightDockWidgetArea),
+            "rd": self.make_dock("Rate and distortion", self.rd_panel, Qt.DockWidgetArea.BottomDockWidgetArea),
         }
         self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
-        view_menu = self.menus["View"]
-        view_menu.addSeparator()
-        for dock in self.docks.values():
-            view_menu.addAction(dock.toggleViewAction())
 
-    def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
+    def make_dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
+        """Put a widget into a panel of its own."""
         dock = QDockWidget(title, self)
         dock.setObjectName(f"dock_{title.lower().replace(' ', '_')}")
         dock.setAccessibleName(title)
@@ -190,8 +195,12 @@ class MainWindow(QMainWindow):
         self.store.add_recent(path)
         self.store.folder = str(path.parent)
 
+    def choose_stream(self) -> Path | None:
+        """Ask for a stream to look into."""
+        return ask_open(self, self.store.folder)
+
     def save_as(self, title: str, suffix: str, save: Callable[[Path], None], tail: str = "") -> None:
-        """Ask for a path and save there; an error goes to the message bar."""
+        """Ask for a path, suggesting the name of the document, and save there."""
         source = self.session.source
         stem = Path(source.name).stem if source else "picture"
         suggestion = str(Path(self.store.folder or ".") / f"{stem}{tail}{suffix}")
@@ -215,12 +224,15 @@ class MainWindow(QMainWindow):
         self.message_bar.apply_theme()
         self.activity.apply_theme()
         self.rd_panel.apply_theme()
+        self.house.apply_theme()
         self.compare.refresh()
         self.readout.refresh()
         self._refresh_actions()
 
     def escape(self) -> None:
-        """Leave full screen, else cancel all work."""
+        """Leave presentation, start page or full screen, else cancel all work."""
+        if self.house.escape():
+            return
         if self.isFullScreen():
             self._toggle_full_screen()
         else:
@@ -240,9 +252,10 @@ class MainWindow(QMainWindow):
 
     def _about(self) -> None:
         models = [text for _, text in self.studio.models()]
-        self._show_dialog(AboutDialog(self.studio.anchors.anchors.values(), models, self))
+        self.show_dialog(AboutDialog(self.studio.anchors.anchors.values(), models, self))
 
-    def _show_dialog(self, dialog: QWidget) -> None:
+    def show_dialog(self, dialog: QWidget) -> None:
+        """Show a dialog that is not modal, and forget it when it is closed."""
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()
 
@@ -269,6 +282,7 @@ class MainWindow(QMainWindow):
         ):  # fmt: skip
             self.actions_by_id[id_].setChecked(True)
         check_compare(session, self.actions_by_id)
+        self.house.refresh_actions()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Accept files."""

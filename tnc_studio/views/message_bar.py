@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import QTimer
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QWidget
 
 from tnc_studio.model.session import Message, Session, Severity
@@ -17,9 +19,10 @@ INFO_SHOWN_MS = 6000
 class MessageBar(QFrame):
     """Never modal, never in the way: information leaves by itself, an error stays until it is closed."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, actions: Mapping[str, QAction], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("messageBar")
+        self._actions = actions
         self.message: Message | None = None
         self._text = ElidedLabel()
         self._text.setObjectName("messageText")
@@ -33,10 +36,13 @@ class MessageBar(QFrame):
         self.dismiss.setAccessibleName("Close the message")
         self.dismiss.setToolTip("Close the message")
         self.dismiss.clicked.connect(self.hide)
+        self.action = QPushButton()
+        self.action.clicked.connect(self._act)
         line = QHBoxLayout(self)
         line.setContentsMargins(SPACE_M, SPACE_XS, SPACE_S, SPACE_XS)
         line.setSpacing(SPACE_S)
         line.addWidget(self._text, 1)
+        line.addWidget(self.action)
         line.addWidget(self.copy)
         line.addWidget(self.dismiss)
         self._timer = QTimer(self)
@@ -58,6 +64,12 @@ class MessageBar(QFrame):
         self.message = message
         self._text.setText(message.text)
         self.copy.setVisible(bool(message.details))
+        offered = self._actions.get(message.action)
+        self.action.setVisible(offered is not None)
+        if offered is not None:
+            self.action.setText(offered.text().rstrip("\u2026"))
+            self.action.setToolTip(offered.toolTip())
+            self.action.setAccessibleName(offered.text())
         self.setProperty("severity", message.severity.value)
         for widget in (self, self._text):
             widget.style().unpolish(widget)
@@ -66,6 +78,11 @@ class MessageBar(QFrame):
         if message.severity is Severity.INFO:
             self._timer.start(INFO_SHOWN_MS)
         self.show()
+
+    def _act(self) -> None:
+        if self.message is not None and (offered := self._actions.get(self.message.action)) is not None:
+            self.hide()
+            offered.trigger()
 
     def _copy(self) -> None:
         if self.message is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QFont, QIcon, QPainter, QPaintEvent, QPixmap
-from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
 from tnc_studio.theme.tokens import SPACE_M, SPACE_S, SWATCH_PX
 
@@ -69,6 +69,15 @@ class Section(QFrame):
         label = QLabel(title)
         label.setObjectName("sectionTitle")
         self.body.addWidget(label)
+
+
+def cell(table: QTableWidget, row: int, column: int) -> QTableWidgetItem:
+    """Item of a table; made if it is missing."""
+    item = table.item(row, column)
+    if item is None:
+        item = QTableWidgetItem()
+        table.setItem(row, column, item)
+    return item
 
 
 def muted_label(text: str = "") -> QLabel:
