@@ -12,12 +12,15 @@ from typing import Any
 from codec.errors import InputError
 from codec.quality import QP_MAX, QP_MIN, snap_qp
 from codec.rd.rows import RdRow
+from tnc_studio.model.compare import Compare, next_gain
 from tnc_studio.model.curves import Metric
 from tnc_studio.model.history import KeptRun
 from tnc_studio.model.plain import from_plain, to_plain
+from tnc_studio.model.renditions import ORIGINAL
 from tnc_studio.model.scenes import Region, Scene
 from tnc_studio.model.session import Overlay, Session
 from tnc_studio.model.settings import Tuning
+from tnc_studio.model.viewstate import SCALE_MAX, SCALE_MIN
 
 FORMAT, VERSION = "tnc-studio-session", 1
 NOTES_MAX = 1 << 20
@@ -40,6 +43,23 @@ class View:
     scale: float = 1.0
     center_x: float = 0.0
     center_y: float = 0.0
+
+
+@dataclass(frozen=True)
+class Offset:
+    """How far one pane looks beside the others."""
+
+    x_px: float = 0.0
+    y_px: float = 0.0
+    zoom_ratio: float = 1.0
+
+
+@dataclass(frozen=True)
+class Offsets:
+    """Whether panes are linked, and where each of them looks."""
+
+    linked: bool
+    panes: tuple[Offset, ...]
 
 
 @dataclass(frozen=True)
@@ -88,6 +108,27 @@ def _set_view(session: Session, saved: View) -> None:
     view.set_scale(saved.scale)
 
 
+def _get_offsets(session: Session) -> Offsets:
+    views = session.views
+    return Offsets(session.view.linked, tuple(Offset(view.offset_x, view.offset_y, view.zoom_ratio) for view in views))
+
+
+def _set_offsets(session: Session, saved: Offsets) -> None:
+    for view, offset in zip(session.views, saved.panes, strict=False):
+        view.offset_x, view.offset_y = offset.x_px, offset.y_px
+        view.zoom_ratio = min(max(offset.zoom_ratio, SCALE_MIN), SCALE_MAX)
+    session.set_linked(saved.linked)
+    session.view.changed.emit()
+
+
+def _set_compare(session: Session, compare: Compare) -> None:
+    share = min(max(compare.wipe_share, 0.0), 1.0)
+    compare = replace(compare, flicker=False, wipe_share=share, gain=next_gain(compare.gain, 0))
+    if compare.reference not in session.labels:
+        compare = replace(compare, reference=ORIGINAL)
+    session.set_compare(**{one.name: getattr(compare, one.name) for one in fields(Compare)})
+
+
 def _set_tuning(session: Session, tuning: Tuning) -> None:
     values = {one.name: getattr(tuning, one.name) for one in fields(Tuning) if one.init}
     values["qp"] = snap_qp(min(max(tuning.qp, QP_MIN), QP_MAX))
@@ -108,7 +149,9 @@ PARTS: tuple[Part, ...] = (
         "panes", Panes, lambda session: Panes(session.pane_ids, session.pane_count, session.active_pane), _set_panes,
         look=True,
     ),
+    Part("compare", Compare, lambda session: session.compare, _set_compare, look=True),
     Part("view", View, _get_view, _set_view, look=True),
+    Part("offsets", Offsets, _get_offsets, _set_offsets, look=True),
 )  # fmt: skip
 """In the order in which they are put back."""
 

@@ -55,6 +55,8 @@ from tnc_studio.services.trouble import report
 AUTOSAVE_MS = 2000
 KEPT_FOLDERS = 3
 """How many sessions of the past stay to be continued."""
+AFTER_PICTURE = ("panes", "compare", "view", "offsets")
+"""Parts that need the picture and its renditions."""
 LOCK, CLOSED = "lock", "closed"
 
 
@@ -129,7 +131,7 @@ class SessionService(QObject):
         for event in (
             session.source_changed, session.tuning_changed, session.panes_changed, session.overlay_changed,
             session.metric_changed, session.notes_changed, session.history.changed, session.story.changed,
-            session.curves_changed, session.view.changed,
+            session.curves_changed, session.view.changed, session.compare_changed,
         ):  # fmt: skip
             event.connect(self.touch)
 
@@ -236,8 +238,8 @@ class SessionService(QObject):
         session.history.clear()
         session.history.add(*loaded.runs)
         session.story.set(document.scenes, document.regions)
-        # View and panes need the picture; the tuning comes first so that it is coded with.
-        troubles = apply_parts(session, parts, skip=("view", "panes"))
+        # The tuning comes before the picture, so that it is coded with it.
+        troubles = apply_parts(session, parts, skip=AFTER_PICTURE)
         ref = document.source
         path = Path(ref.path or ref.name) if ref is not None else None
         if loaded.picture is not None and loaded.image is not None:
@@ -246,7 +248,7 @@ class SessionService(QObject):
             self._documents.open_stream(path, loaded.stream, alone=True)
         for row in document.rows:
             session.add_row(row)
-        troubles += apply_parts(session, {key: parts[key] for key in ("panes", "view") if key in parts})
+        troubles += apply_parts(session, {key: parts[key] for key in AFTER_PICTURE if key in parts})
         self.show_runs(parts.get("panes"))
         self.set_docks(document.docks)
         self.restored.emit()

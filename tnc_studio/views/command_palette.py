@@ -17,6 +17,7 @@ NEEDS = {
     "source": "needs an open document",
     "original": "needs an open picture",
     "tnc": "needs a TNC stream",
+    "blind": "needs a blind pair",
 }
 SIZE = QSize(640, 420)
 COLUMN_WIDTHS_PX = (330, 130)
@@ -76,12 +77,12 @@ class CommandPalette(QDialog):
         self.tip.setObjectName("muted")
         self.tip.setAccessibleName("What it does")
         self.tip.setWordWrap(True)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(SPACE_M, SPACE_M, SPACE_M, SPACE_M)
-        column.setSpacing(SPACE_S)
-        column.addWidget(self.line)
-        column.addWidget(self.list, 1)
-        column.addWidget(self.tip)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE_M, SPACE_M, SPACE_M, SPACE_M)
+        layout.setSpacing(SPACE_S)
+        layout.addWidget(self.line)
+        layout.addWidget(self.list, 1)
+        layout.addWidget(self.tip)
         self.line.textChanged.connect(self._fill)
         self.list.currentItemChanged.connect(self._explain)
         self._fill("")
