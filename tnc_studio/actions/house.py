@@ -27,7 +27,7 @@ FILE_ACTIONS: tuple[ActionSpec, ...] = (
         "Continue the last session",
         "File",
         "Bring back the newest session of an earlier run of the program, a crashed one first",
-        ("Ctrl+Alt+R",),
+        ("Ctrl+Shift+H",),
     ),
     ActionSpec(
         "report",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QDockWidget, QWidget
+from shiboken6 import isValid
 
 from codec.errors import CodecError
 from codec.files import read_bytes
@@ -68,6 +69,7 @@ class House(QObject):
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
         self._window = window
+        self._closed = False
         self._studio = window.studio
         self._session = window.session
         self.log = LogPanel(self._session)
@@ -128,8 +130,15 @@ class House(QObject):
         for dock in window.docks.values():
             dock.visibilityChanged.connect(lambda _: self.refresh_actions())
 
+    def close(self) -> None:
+        """Listen no more: panels still tell of their end when the window is gone already."""
+        self.presentation.end()
+        self._closed = True
+
     def refresh_actions(self) -> None:
         """Check marks of panels and presentation."""
+        if self._closed or not isValid(self._window):
+            return
         actions = self._window.actions_by_id
         for id_, dock in self._window.docks.items():
             if f"dock_{id_}" in actions:

@@ -298,6 +298,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember, stop the work, go."""
+        self.house.close()
         self.store.save_session(self.session)
         self.store.save_window(self)
         self.store.sync()
