@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import stat
+import struct
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
-from codec.errors import CodecError, InputError
+from codec.errors import InputError
 from codec.picture import Picture
 
-MAX_SIDE_PX = 4096
+MAX_SIDE_PX = 16384
 """Largest width or height that the still codec takes."""
+MAX_ICC_BYTES = 12 << 20
+"""Largest ICC profile that is kept; with EXIF a stream may carry 16 MiB of such things."""
+MAX_EXIF_BYTES = 2 << 20
 WRITABLE = {".png": "PNG", ".ppm": "PPM", ".pgm": "PPM", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF"}
 
 
-READABLE = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "DIB", "PPM", "GIF", "QOI")
-"""Pillow's names of the formats that are read: pictures of samples, none that needs an interpreter (EPS, WMF)."""
-MAX_ICC_BYTES = 16 << 20
-"""Largest ICC profile, as large as a stream can carry."""
-
-# Pillow refuses the profile of a PNG beyond 1 MiB, which real ones of printers exceed; reading stays bounded.
-PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, MAX_ICC_BYTES)
+_PNG_HEADER_BYTES = 33
 
 # It can only be read by setting it, which other threads would notice: once, while there are none.
 _UMASK = os.umask(0o077)
@@ -108,56 +105,71 @@ def read_bytes(path: str | Path) -> bytes:
         raise InputError(error.strerror or str(error), where=str(path)) from error
 
 
-def _deep_color(image: Image.Image) -> bool:
-    """Whether Pillow is about to reduce 16-bit colour to 8 bits; only the arguments of its tiles tell."""
-    for codec, _, _, args in getattr(image, "tile", ()):
-        first, *rest = args if isinstance(args, tuple) else (args,)
-        # PPM's second argument is its largest value; other codecs have strides there.
-        if re.search(r";16[BLN]", str(first)) or (codec == "ppm" and rest and int(rest[0]) > 255):
-            return True
-    return False
-
-
 def read_picture(path: str | Path) -> Picture:
-    """Read an 8-bit grey or RGB picture; palettes are expanded and EXIF orientation applied.
+    """Read a picture file of any common format: see `codec.reading.read_picture`."""
+    from codec.reading import read_picture as read  # brings decoders that not every command needs
 
-    Alpha and more than 8 bits are refused with a clear line rather than dropped.
-    """
-    path = Path(path)
-    try:
-        with Image.open(path, formats=READABLE) as image:
-            if max(image.size) > MAX_SIDE_PX:
-                raise InputError(f"{image.size[0]}x{image.size[1]} is over {MAX_SIDE_PX} px a side", where=str(path))
-            if image.mode.startswith(("I", "F")) or _deep_color(image):
-                raise InputError(f"more than 8 bits per sample ({image.mode})", where=str(path))
-            image.load()
-            icc = b"" if image.mode == "CMYK" else image.info.get("icc_profile") or b""
-            upright = ImageOps.exif_transpose(image)
-            has_alpha = upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info
-            if has_alpha and np.asarray(upright.convert("RGBA").getchannel("A")).min() < 255:
-                raise InputError("the picture has transparency", where=str(path), hint="flatten it first")
-            array = np.array(upright.convert("L" if upright.mode in ("L", "LA", "1") else "RGB"))
-    except Image.DecompressionBombError as error:
-        raise InputError(f"over {MAX_SIDE_PX} px a side", where=str(path)) from error
-    except UnidentifiedImageError as error:
-        raise InputError("not a picture that can be read", where=str(path)) from error
-    except CodecError:
-        raise
-    except Exception as error:  # Pillow's decoders end in whatever they stumble over, RuntimeError and KeyError too
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise InputError(f"cannot be read: {reason}", where=str(path)) from error
-    return Picture.from_array(array, name=path.name, icc=icc)
+    return read(path)
 
 
 def write_picture(picture: Picture, path: str | Path) -> None:
-    """Write a grey or RGB picture losslessly; the suffix chooses the format."""
+    """Write a picture losslessly; the suffix chooses the format.
+
+    PNG and TIFF hold everything. PPM and PGM hold neither alpha nor metadata, BMP no more than 8 bits without alpha:
+    what would be lost is refused, but for metadata.
+    """
     path = Path(path)
-    if path.suffix.lower() not in WRITABLE:
+    form = WRITABLE.get(path.suffix.lower())
+    if form is None:
         raise InputError(f"cannot write {path.suffix or 'a file without suffix'}", where=str(path), hint="use .png")
     if len(picture.icc) > MAX_ICC_BYTES:
         raise InputError(f"an ICC profile of more than {MAX_ICC_BYTES} bytes", where=str(path))
-    array = picture.planes[0] if picture.color == "grey" else picture.rgb
-    image = Image.fromarray(array)
+    if (picture.alpha is not None and form not in ("PNG", "TIFF")) or (picture.bit_depth > 8 and form == "BMP"):
+        lost = "transparency" if picture.alpha is not None else f"{picture.bit_depth} bits per sample"
+        raise InputError(f"{path.suffix} cannot hold {lost}", where=str(path), hint="use .png")
     with atomic_path(path) as temporary:
-        metadata = {"icc_profile": picture.icc} if picture.icc else {}
-        image.save(temporary, format=WRITABLE[path.suffix.lower()], **metadata)
+        if picture.bit_depth == 8:
+            _write_8(picture, temporary, form)
+        else:
+            temporary.write_bytes(_deep_bytes(picture, form))
+
+
+def _write_8(picture: Picture, path: Path, form: str) -> None:
+    from PIL import Image
+
+    channels = [*picture.planes, *([] if picture.alpha is None else [picture.alpha])]
+    image = Image.fromarray(channels[0] if len(channels) == 1 else np.stack(channels, axis=-1))
+    metadata = {"icc_profile": picture.icc} if picture.icc else {}
+    if picture.exif and form in ("PNG", "TIFF"):
+        metadata["exif"] = picture.exif
+    image.save(path, format=form, **metadata)
+
+
+def _deep_bytes(picture: Picture, form: str) -> bytes:
+    """PNG, TIFF or PPM of 16 bits per sample; Pillow writes only grey of that kind."""
+    scale = 65535 / picture.peak
+    planes = [np.floor(plane * scale + 0.5).astype(np.uint16) if scale != 1 else plane for plane in picture.planes]
+    if form == "PPM":
+        kind, samples = (b"P5", planes[0]) if len(planes) == 1 else (b"P6", np.stack(planes, axis=-1))
+        header = b"%s\n%d %d\n65535\n" % (kind, picture.width_px, picture.height_px)
+        return header + samples.astype(">u2").tobytes()
+    import cv2
+
+    channels = planes[::-1]  # B, G, R
+    if picture.alpha is not None:
+        channels = [*(channels * 3 if len(channels) == 1 else channels), picture.alpha]
+    done, encoded = cv2.imencode(".png" if form == "PNG" else ".tiff", np.stack(channels, axis=-1))
+    if not done:
+        raise InputError(f"{form} could not be written")
+    data = encoded.tobytes()
+    return _with_metadata(data, picture) if form == "PNG" else data
+
+
+def _with_metadata(png: bytes, picture: Picture) -> bytes:
+    """Put profile and EXIF behind the header of a PNG file."""
+    chunks = [(b"iCCP", b"ICC\0\0" + zlib.compress(picture.icc))] if picture.icc else []
+    chunks += [(b"eXIf", picture.exif.removeprefix(b"Exif\0\0"))] if picture.exif else []
+    packed = (
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    )
+    return png[:_PNG_HEADER_BYTES] + b"".join(packed) + png[_PNG_HEADER_BYTES:]

@@ -36,6 +36,8 @@ class Picture:
         Where it came from, for messages and tables.
     alpha : numpy.ndarray or None
         Opacity, 0 to `peak`, of the size and type of the first plane; colours are not multiplied by it.
+    notes : tuple of str
+        What of its file is not in it, or not as it was: for the user to read.
     """
 
     planes: tuple[np.ndarray, ...]
@@ -45,6 +47,7 @@ class Picture:
     exif: bytes = field(default=b"", repr=False)
     name: str = ""
     alpha: np.ndarray | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.planes) != (1 if self.color == "grey" else 3):
@@ -62,7 +65,9 @@ class Picture:
             raise InputError("alpha must be like the first plane", where=self.name)
 
     @classmethod
-    def from_array(cls, array: np.ndarray, *, name: str = "", icc: bytes = b"", exif: bytes = b"") -> Picture:
+    def from_array(
+        cls, array: np.ndarray, *, name: str = "", icc: bytes = b"", exif: bytes = b"", notes: tuple[str, ...] = ()
+    ) -> Picture:
         """Make a picture of an `(H, W)` or `(H, W, channels)` array of `uint8` or `uint16`.
 
         Channels are grey and alpha (2), RGB (3) or RGB and alpha (4).
@@ -71,12 +76,12 @@ class Picture:
             raise InputError(f"expected uint8 or uint16 of two or three dimensions, got {array.dtype}", where=name)
         depth = 8 * array.dtype.itemsize
         if array.ndim == 2:
-            return cls((np.ascontiguousarray(array),), "grey", depth, icc, exif, name)
+            return cls((np.ascontiguousarray(array),), "grey", depth, icc, exif, name, notes=notes)
         channels = [np.ascontiguousarray(array[..., c]) for c in range(array.shape[2])]
         if not 2 <= len(channels) <= 4:
             raise InputError(f"expected two to four channels, got {len(channels)}", where=name)
         alpha = None if len(channels) == 3 else channels.pop()
-        return cls(tuple(channels), "grey" if len(channels) == 1 else "rgb", depth, icc, exif, name, alpha)
+        return cls(tuple(channels), "grey" if len(channels) == 1 else "rgb", depth, icc, exif, name, alpha, notes)
 
     @property
     def height_px(self) -> int:

@@ -61,7 +61,7 @@ def run_anchor(
         settings=anchor.settings(quality),
         versions=anchor.versions(),
         stream=stream,
-        reconstruction=replace(decoded, name=anchor.label),
+        reconstruction=replace(decoded, name=anchor.label, icc=picture.icc),
         metrics=metrics,
     )
     if cache is not None:

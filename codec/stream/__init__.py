@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from codec.stream.accounting import SectionInfo, bits_by_kind, rd_bytes
+from codec.stream.alpha import decode_alpha, encode_alpha
 from codec.stream.analysis import decode_analysis, encode_analysis
 from codec.stream.blocks import Block, Split, split
 from codec.stream.branches import Branches, decode_branches, encode_branches
@@ -25,9 +26,11 @@ __all__ = [
     "Split",
     "StreamHeader",
     "bits_by_kind",
+    "decode_alpha",
     "decode_analysis",
     "decode_branches",
     "decode_qp_map",
+    "encode_alpha",
     "encode_analysis",
     "encode_branches",
     "encode_qp_map",

@@ -27,9 +27,9 @@ class DecodeLimits:
         Lists and objects of the analysis inside each other.
     """
 
-    max_width_px: int = 4096
-    max_height_px: int = 4096
-    max_pixels: int = 4096 * 4096
+    max_width_px: int = 16384
+    max_height_px: int = 16384
+    max_pixels: int = 16384 * 16384
     max_sections: int = 1024
     max_slice_bytes: int = 64 << 20
     max_ancillary_bytes: int = 16 << 20

@@ -27,6 +27,7 @@ class SectionType(IntEnum):
     BRANCHES = 3
     INR_SHARED = 4
     INR_BLOCK = 5
+    ALPHA = 6
     ANALYSIS = ANCILLARY | 1
     ICC = ANCILLARY | 2
     EXIF = ANCILLARY | 3
@@ -114,8 +115,8 @@ def check_section_crc(data: bytes, offset: int, end: int) -> None:
 
 NUMBERED = (int(SectionType.SLICE), int(SectionType.INR_BLOCK))
 """Types of which a stream has many, numbered where they are listed."""
-_IN_FRONT = (SectionType.QP_MAP, SectionType.BRANCHES, SectionType.INR_SHARED)
-_SINCE_VERSION_2 = (SectionType.BRANCHES, SectionType.INR_SHARED, SectionType.INR_BLOCK)
+_IN_FRONT = (SectionType.QP_MAP, SectionType.BRANCHES, SectionType.INR_SHARED, SectionType.ALPHA)
+_SINCE_VERSION_2 = (SectionType.BRANCHES, SectionType.INR_SHARED, SectionType.INR_BLOCK, SectionType.ALPHA)
 
 
 def check_order(header: StreamHeader, sections: Iterable[Section]) -> Branches | None:

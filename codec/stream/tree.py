@@ -227,6 +227,7 @@ _TEXTS: Mapping[int, str] = {
     SectionType.BRANCHES: "which blocks are over-fitted",
     SectionType.INR_SHARED: "what over-fitted blocks share",
     SectionType.INR_BLOCK: "one over-fitted block",
+    SectionType.ALPHA: "opacity, lossless",
     SectionType.ANALYSIS: "what the encoder measured; not counted in RD figures",
     SectionType.ICC: "colour profile, carried unread",
     SectionType.EXIF: "metadata, carried unread",
@@ -281,6 +282,7 @@ _CODED: Mapping[int, tuple[str, str]] = {
     SectionType.QP_MAP: ("residuals", "range-coded offsets"),
     SectionType.INR_SHARED: ("shared weights", "range-coded"),
     SectionType.INR_BLOCK: ("network and grids", "range-coded"),
+    SectionType.ALPHA: ("filtered rows", "zlib stream"),
     SectionType.ICC: ("profile", "opaque"),
     SectionType.EXIF: ("metadata", "opaque"),
 }

@@ -24,6 +24,7 @@ from codec.stream import (
     SectionType,
     StreamHeader,
     bits_by_kind,
+    encode_alpha,
     encode_analysis,
     encode_branches,
     encode_qp_map,
@@ -44,7 +45,8 @@ from codec.tnc.rate_control import find_qp, missed_by
 from codec.tnc.refine import Refiner
 from codec.tnc.selector import BlockReport, Selection, Selector, costs_to_json, no_report
 from codec.tnc.settings import EncodeSettings, checked_offsets
-from codec.tnc.tensors import check_picture, to_picture, to_tensor
+from codec.tnc.tensors import check_picture, to_picture
+from codec.tnc.tiles import latents_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +140,8 @@ class ImageEncoder:
     Parameters
     ----------
     picture : Picture
-        8-bit grey or RGB, at most 4096 px a side.
+        Grey or RGB, at most 16384 px a side; alpha is coded losslessly. More than 8 bits per sample are coded at the
+        model's precision and decoded to as many bits.
     model : str or LoadedModel
         "small", "main" or "default", or a model that is already loaded.
     device : str
@@ -160,7 +163,8 @@ class ImageEncoder:
         check(cancel)
         progress(0.1, "analysing")
         with networks(), span("analysis"):
-            self.y = self.model.net.analysis(to_tensor(picture, self.model.device))  # (1, C, rows, cols)
+            self.y = latents_of(self.model, picture, self.layout, cancel=cancel)  # (1, C, rows, cols)
+        self._alpha = [] if picture.alpha is None else [Section(SectionType.ALPHA, encode_alpha(picture.alpha))]
         self.analysis_s = time.perf_counter() - start
         self.refiner = Refiner(self.model, self.layout, picture)
         self._features: BlockFeatures | None = None
@@ -170,7 +174,7 @@ class ImageEncoder:
             width_px=self.picture.width_px, height_px=self.picture.height_px,
             color="grey" if self.picture.color == "grey" else "rgb", qp=qp,
             entropy_id=self.model.entropy_id, synthesis_id=self.model.synthesis_id,
-            slice_units=self.layout.slice_units,
+            slice_units=self.layout.slice_units, bit_depth=self.picture.bit_depth,
         )  # fmt: skip
 
     def _offsets(self, qp_map: np.ndarray | None) -> np.ndarray | None:
@@ -223,6 +227,7 @@ class ImageEncoder:
             sections.append(Section(SectionType.BRANCHES, encode_branches(chosen.branches)))
             if chosen.shared:
                 sections.append(Section(SectionType.INR_SHARED, chosen.shared))
+        sections += self._alpha
         sections += [Section(SectionType.SLICE, payload) for payload in (coded.payloads if coded else ())]
         if chosen is not None:
             sections += [Section(SectionType.INR_BLOCK, payload) for payload in chosen.payloads]
@@ -392,7 +397,10 @@ class ImageEncoder:
             x = self.model.net.synthesis(y_hat, qp16_map[None].to(y_hat.device, torch.float32) / QP_STEPS)
         x = x[:, :, top - row0 * PATCH_PX :, left - col0 * PATCH_PX :]
         grey = self.picture.color == "grey"
-        picture = to_picture(x, height, width, grey=grey, name=self.picture.name, icc=self.picture.icc, exif=b"")
+        picture = to_picture(
+            x, height, width, grey=grey, name=self.picture.name, icc=self.picture.icc, exif=b"",
+            bit_depth=self.picture.bit_depth,
+        )  # fmt: skip
         y_bits, z_bits = source.bit_maps()
         rows_px = min(layout.rows * PATCH_PX, self.picture.height_px - row0 * PATCH_PX)
         cols_px = min(layout.cols * PATCH_PX, self.picture.width_px - col0 * PATCH_PX)

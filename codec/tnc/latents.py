@@ -7,7 +7,7 @@ coder each. Every network that sees symbols stops at slice edges.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -90,9 +90,16 @@ def walk(
     torch.Tensor
         `(1, C, rows, cols)` decoded y, divided by the gain again.
     """
+    return torch.cat(list(walk_bands(model, layout, base_qp16, qp16_map, absent, source, cancel)), dim=1)[None]
+
+
+def walk_bands(
+    model: LoadedModel, layout: Layout, base_qp16: int, qp16_map: torch.Tensor, absent: torch.Tensor,
+    source: SymbolSource, cancel: CancelToken | None = None,
+) -> Iterator[torch.Tensor]:  # fmt: skip
+    """Like `walk`, band by band from top to bottom: `(C, rows of one or several slices, cols)` each."""
     net, device = model.net, model.device
     z_row = model.z_table[base_qp16 // QP_STEPS]  # (Cz,)
-    parts = []
     for first, count, rows in layout.batches():
         check(cancel)
         bare = SliceBatch(first, count, rows, qp16_map, absent)
@@ -115,8 +122,7 @@ def walk(
         with span("context"):
             mean, y_hat = net.context(features.permute(0, 3, 1, 2).to(torch.float32), qp_map, gain, source.quantise)
         source.finish_y(batch, mean)
-        parts.append((y_hat * net.gains.inverse(qp_map)).movedim(0, 1).flatten(1, 2))  # (C, count*rows, cols)
-    return torch.cat(parts, dim=1)[None]
+        yield (y_hat * net.gains.inverse(qp_map)).movedim(0, 1).flatten(1, 2)  # (C, count*rows, cols)
 
 
 class FromAnalysis:

@@ -66,6 +66,10 @@ class Layout:
         if rest:
             yield full, 1, rest
 
+    def first_row(self, index: int) -> int:
+        """First row of y of a slice."""
+        return index * self.slice_rows
+
     def outside(self) -> torch.Tensor:
         """`(rows, cols)` booleans: positions wholly in the padding, which are absent by rule."""
         row = torch.arange(self.rows)[:, None] * PATCH_PX >= self.height_px

@@ -19,7 +19,6 @@ from PIL import Image
 from codec.errors import InputError
 from codec.files import (
     MAX_ICC_BYTES,
-    READABLE,
     WRITABLE,
     atomic_path,
     read_bytes,
@@ -28,6 +27,7 @@ from codec.files import (
     write_picture,
 )
 from codec.picture import Picture
+from codec.reading import READABLE
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
 PNG_RGB = 2
@@ -148,33 +148,22 @@ def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_picture(tmp_path / "turned.png").rgb, np.rot90(RGB, -1))
 
 
-def test_opaque_alpha_is_dropped_and_real_transparency_refused(tmp_path: Path) -> None:
+def test_opaque_alpha_is_dropped_and_real_transparency_kept(tmp_path: Path) -> None:
     alpha = np.full((*RGB.shape[:2], 1), 255, np.uint8)
     Image.fromarray(np.concatenate([RGB, alpha], axis=2)).save(tmp_path / "opaque.png")
     np.testing.assert_array_equal(read_picture(tmp_path / "opaque.png").rgb, RGB)
     alpha[2, 3] = 254
     Image.fromarray(np.concatenate([RGB, alpha], axis=2)).save(tmp_path / "clear.png")
-    with pytest.raises(InputError, match="transparency"):
-        read_picture(tmp_path / "clear.png")
+    clear = read_picture(tmp_path / "clear.png")
+    np.testing.assert_array_equal(clear.alpha, alpha[..., 0])
+    np.testing.assert_array_equal(clear.rgb, RGB)
 
 
-def test_more_than_8_bits_are_refused_not_reduced(tmp_path: Path) -> None:
-    files = {
-        "grey.png": png(2, 2, 16, 0, b"\0" * 2 + b"\0" * 8),
-        "color.png": png(2, 2, 16, PNG_RGB, b"\0" * 26),
-        "color.ppm": b"P6 2 2 1023\n" + bytes(24),
-    }
-    for name, data in files.items():
-        (tmp_path / name).write_bytes(data)
-        with pytest.raises(InputError, match="more than 8 bits"):
-            read_picture(tmp_path / name)
-
-
-@pytest.mark.parametrize(("width_px", "height_px"), [(4097, 1), (1, 4097), (60000, 60000)])
+@pytest.mark.parametrize(("width_px", "height_px"), [(16385, 1), (1, 16385), (60000, 60000)])
 def test_a_picture_that_is_too_large_is_refused_from_its_header(tmp_path: Path, width_px: int, height_px: int) -> None:
     path = tmp_path / "large.png"
     path.write_bytes(png(width_px, height_px, 8, PNG_RGB, b""))
-    with pytest.raises(InputError, match="4096 px a side"):
+    with pytest.raises(InputError, match="16384 px a side"):
         read_picture(path)
 
 
@@ -246,7 +235,7 @@ def test_a_large_profile_is_read_back_and_a_huge_one_refused(tmp_path: Path) -> 
 def test_formats_that_need_an_interpreter_are_not_opened(tmp_path: Path) -> None:
     path = tmp_path / "page.eps"
     Image.fromarray(RGB).save(path)
-    with pytest.raises(InputError, match="not a picture that can be read"):
+    with pytest.raises(InputError, match="PostScript is a program"):
         read_picture(path)
 
 

@@ -98,8 +98,8 @@ def test_ycbcr_is_not_taken_for_rgb() -> None:
 
 @pytest.mark.parametrize(
     "array",
-    [np.zeros((2, 2, 3), np.float32), np.zeros((2, 2, 4), np.uint8), np.zeros(4, np.uint8), np.zeros((0, 3), np.uint8)],
-    ids=["float", "alpha", "one dimension", "empty"],
+    [np.zeros((2, 2, 3), np.float32), np.zeros((2, 2, 5), np.uint8), np.zeros(4, np.uint8), np.zeros((0, 3), np.uint8)],
+    ids=["float", "five channels", "one dimension", "empty"],
 )
 def test_unusable_arrays_are_refused(array: np.ndarray) -> None:
     with pytest.raises(InputError):

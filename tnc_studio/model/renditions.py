@@ -8,6 +8,7 @@ from enum import StrEnum
 import numpy as np
 
 from codec.blockmap import BlockMap
+from codec.display import screen_rgb
 from codec.errors import InputError
 from codec.picture import Picture
 from codec.run import Run
@@ -78,9 +79,12 @@ class DisplayImage:
 
 
 def _bgrx(picture: Picture) -> np.ndarray:
-    """Plane by plane: `Picture.rgb` would keep a second copy of a large picture."""
+    """As it looks on the screen; plane by plane where that needs no more: a second copy of a large picture is heavy."""
     if picture.color == "ycbcr":
         raise InputError("convert YCbCr explicitly before it is shown", where=picture.name)
+    if picture.icc or picture.alpha is not None:
+        shown = screen_rgb(picture)
+        return np.dstack([shown[..., ::-1], np.full(shown.shape[:2], 255, np.uint8)])
     array = np.full((picture.height_px, picture.width_px, 4), 255, np.uint8)
     planes = picture.planes if picture.color == "rgb" else picture.planes * 3
     for channel, plane in enumerate(reversed(planes)):
