@@ -27,7 +27,7 @@ def run_anchor(
     cancel: CancelToken | None = None,
     cache: RunCache | None = None,
 ) -> Run:
-    """Encode, decode and measure; or take the run from the cache, or out of its archive.
+    """Encode, decode and measure; or take the run from the cache, or out of its archive. Transparency is left out.
 
     Returns
     -------
@@ -35,6 +35,7 @@ def run_anchor(
         Its `metrics` hold `quality`, `bytes` (as RD figures count it, container included), `bpp`, `psnr_rgb_db`,
         `psnr_y_db`, `ms_ssim` (left out for small pictures), `encode_s` and `decode_s` (of programs from their start).
     """
+    picture = picture.opaque
     archive = None if cache is None else cache.archive
     if cache is not None and (known := _known(anchor, picture, quality, cache, cancel)) is not None:
         return known

@@ -8,12 +8,16 @@ import json
 import math
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from codec.errors import InputError
 from codec.jobs import CancelToken, Progress, no_progress
 from codec.picture import Picture
+
+if TYPE_CHECKING:
+    from codec.stream import DecodeLimits
 
 DEVICES = ("auto", "cpu", "cuda")
 MODELS = ("default", "small", "main")
@@ -98,6 +102,55 @@ def progress_line() -> Iterator[Progress]:
     finally:
         sys.stderr.write("\r\x1b[K")
         sys.stderr.flush()
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Say on stderr what of a file is not in the picture, or was done otherwise than expected."""
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+
+
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    """Declare what a decoder is willing to take; the defaults are safe on a desktop."""
+    from codec.stream import DecodeLimits
+
+    limits = DecodeLimits()
+    group = parser.add_argument_group("limits, for streams that are not trusted")
+    group.add_argument(
+        "--max-side",
+        type=whole_number(1),
+        default=limits.max_width_px,
+        metavar="PX",
+        help="largest width and height (%(default)s)",
+    )
+    group.add_argument(
+        "--max-pixels", type=whole_number(1), default=limits.max_pixels, metavar="N", help="largest area (%(default)s)"
+    )
+    group.add_argument(
+        "--max-section-bytes",
+        type=whole_number(1),
+        default=limits.max_slice_bytes,
+        metavar="N",
+        help="largest slice (%(default)s)",
+    )
+    group.add_argument(
+        "--tile",
+        type=whole_number(256),
+        default=2048,
+        metavar="PX",
+        help="side of the tiles in which pixels are made, a multiple of 64: smaller ones need less memory "
+        "(%(default)s)",
+    )
+
+
+def limits_of(args: argparse.Namespace) -> DecodeLimits:
+    """Limits that the options of `add_limits` ask for."""
+    from codec.stream import DecodeLimits
+
+    return DecodeLimits(
+        max_width_px=args.max_side, max_height_px=args.max_side, max_pixels=args.max_pixels,
+        max_slice_bytes=args.max_section_bytes,
+    )  # fmt: skip
 
 
 def check_output(path: Path, *inputs: Path) -> None:

@@ -16,6 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT.png", help="the suffix names the format"
     )
+    parser.add_argument(
+        "--salvage", action="store_true", help="decode what is left of a damaged stream, grey for the rest, and report"
+    )
+    common.add_limits(parser)
     common.add_device(parser)
     common.add_json(parser)
 
@@ -29,10 +33,16 @@ def run(args: argparse.Namespace) -> None:
     common.check_output(args.output, args.input)
     stream = read_bytes(args.input)
     from codec.tnc.api import decode_image
+    from codec.tnc.salvage import Salvage, salvage_image
 
+    options = {"device": args.device, "limits": common.limits_of(args), "tile_px": args.tile}
     start_s = time.perf_counter()
     with common.progress_line() as progress:
-        picture = decode_image(stream, device=args.device, progress=progress)
+        if args.salvage:
+            found = salvage_image(stream, progress=progress, **options)
+        else:
+            found = Salvage(decode_image(stream, progress=progress, **options))
+    picture = found.picture
     seconds = time.perf_counter() - start_s
     write_picture(picture, args.output)
     if args.json:
@@ -44,7 +54,22 @@ def run(args: argparse.Namespace) -> None:
                 "bytes": len(stream),
                 "seconds": seconds,
                 "output": str(args.output),
+                "bit_depth": picture.bit_depth,
+                "alpha": picture.alpha is not None,
+                "notes": list(picture.notes),
+                "lost_rows": [list(rows) for rows in found.lost_rows],
+                "lost_blocks": list(found.lost_blocks),
+                "damage": list(found.damage),
             }
         )
     else:
+        common.print_notes(picture.notes)
+        for line in found.damage:
+            print(f"  {line}")
+        for top, bottom in found.lost_rows:
+            print(f"  rows {top} to {bottom - 1} are lost; {found.uncertain_px} rows beside them may differ a little")
+        for number in found.lost_blocks:
+            print(f"  over-fitted block {number} is lost")
+        if args.salvage and found.complete:
+            print("  nothing of the picture is lost")
         print(f"{args.output}: {picture.width_px}x{picture.height_px} {picture.color}, {seconds:.2f} s")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from codec.aq.settings import SCALE_MAX, STRENGTH_MAX, TERMS, AqScales
 from codec.commands import common
+from codec.picture import Picture
 from codec.quality import QP_MAX, QP_MIN
 from codec.tnc.settings import BRANCHES, EFFORTS
 
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("input", type=Path, metavar="IN", help="8-bit RGB or grey picture, at most 4096 px a side")
+    parser.add_argument(
+        "input",
+        type=Path,
+        metavar="IN",
+        help="a picture of at most 16384 px a side",
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.tnc")
     quality = parser.add_mutually_exclusive_group()
     quality.add_argument("--qp", type=common.number(QP_MIN, QP_MAX), metavar="N", help="quality, 0 (best) to 63 (32)")
@@ -97,6 +103,7 @@ def run(args: argparse.Namespace) -> None:
         stop = stack.enter_context(common.cancel_on_signal()) if settings.needs_inr else None
         result = encode_image(picture, settings, device=args.device, progress=progress, stop=stop)
     psnr_db = psnr_rgb_db(picture, result.reconstruction)
+    notes = [*picture.notes, *_precision(picture)]
     write_bytes(args.output, result.stream)
     if args.json:
         common.print_json(
@@ -113,10 +120,14 @@ def run(args: argparse.Namespace) -> None:
                 "inr_blocks": sum(cost.branch == "inr" for cost in result.block_costs),
                 "width": picture.width_px,
                 "height": picture.height_px,
+                "bit_depth": picture.bit_depth,
+                "alpha": picture.alpha is not None,
+                "notes": notes,
                 "output": str(args.output),
             }
         )
     else:
+        common.print_notes(notes)
         print(
             f"{args.output}: {result.bytes:,} bytes, {result.bpp:.4f} bpp, {psnr_db:.2f} dB PSNR (RGB), "
             f"QP {result.qp:g} = lambda {result.lmbda:.4g}, {_branch_note(result.block_costs)}model {result.model}, "
@@ -139,6 +150,14 @@ def _forced_block(text: str) -> tuple[int, int, str]:
     if min(row, col) < 0 or branch not in ("vae", "inr"):
         raise argparse.ArgumentTypeError(f"not R,C=vae or R,C=inr: {text!r}")
     return row, col, branch
+
+
+def _precision(picture: Picture) -> list[str]:
+    if picture.bit_depth == 8:
+        return []
+    return [
+        f"{picture.bit_depth}-bit samples are coded at the model's precision and decoded to {picture.bit_depth} bits"
+    ]
 
 
 def _aq_term(text: str) -> tuple[str, float]:

@@ -141,7 +141,7 @@ def pack_header(header: StreamHeader, body_bytes: int) -> bytes:
     return head + google_crc32c.value(head).to_bytes(CRC_BYTES, "little")
 
 
-def unpack_header(data: bytes, limits: DecodeLimits) -> tuple[StreamHeader, int]:
+def unpack_header(data: bytes, limits: DecodeLimits, *, complete: bool = True) -> tuple[StreamHeader, int]:
     """Read and check a header.
 
     Parameters
@@ -150,6 +150,8 @@ def unpack_header(data: bytes, limits: DecodeLimits) -> tuple[StreamHeader, int]
         The whole stream: its length is checked against the one that the header gives.
     limits : DecodeLimits
         Bounds on the size of the picture.
+    complete : bool
+        Whether the stream must be as long as its header says.
 
     Returns
     -------
@@ -184,7 +186,8 @@ def unpack_header(data: bytes, limits: DecodeLimits) -> tuple[StreamHeader, int]
         "tuple[int, int, int, int, int, int, int, bytes, bytes, int]", _FIELDS.unpack_from(data, _PRELUDE_BYTES)
     )
     _check_fields(kind, width, height, color, bit_depth, qp_steps, slice_units)
-    _check_length(len(data) - body_offset, body_bytes, body_offset)
+    if complete:
+        _check_length(len(data) - body_offset, body_bytes, body_offset)
     _check_limits(width, height, limits)
     header = StreamHeader(
         width, height, _COLORS[color], qp_steps / QP_STEPS, entropy_id, synthesis_id, bit_depth, slice_units,

@@ -84,10 +84,9 @@ def decode_parsed(
                 raise ModelError("the stream needs a model, and none was given", where="decoder")
             symbols = source or FromStream(parsed.slices)
             bands = walk_bands(model, layout, base, qp16_map, absent, symbols, cancel)
-            with span("synthesis"):
-                for tile, pixels in synthesise(model, layout, qp16_map, bands, tile_px, cancel):
-                    canvas.put(tile, pixels)
-                    progress(share * tile.rows.stop / layout.rows, "decoding")
+            for tile, pixels in synthesise(model, layout, qp16_map, bands, tile_px, cancel):
+                canvas.put(tile, pixels)
+                progress(share * tile.rows.stop / layout.rows, "synthesis")
         if branches is not None:
             x = canvas.pixels
             check(cancel)

@@ -58,7 +58,7 @@ def quality_maps(picture: Picture, reconstruction: Picture, bits: np.ndarray, qp
     mse = block_mse(picture, reconstruction)
     heights = np.minimum(PATCH_PX, picture.height_px - np.arange(0, picture.height_px, PATCH_PX))
     widths = np.minimum(PATCH_PX, picture.width_px - np.arange(0, picture.width_px, PATCH_PX))
-    cost = lmbda_of_qp(qp) * mse + bits / (heights[:, None] * widths)
+    cost = lmbda_of_qp(qp) * mse * (255 / picture.peak) ** 2 + bits / (heights[:, None] * widths)
     maps = distortion_maps(picture, reconstruction)
     return maps | {"j": BlockMap("j", "Cost J per block", "bit/px", BLOCK, cost, color_map="magma")}
 

@@ -95,7 +95,8 @@ class Selector:
         self.layout = Layout(picture.height_px, picture.width_px)
         self.split: Split = split(picture.height_px, picture.width_px)
         self.lmbda = lmbda_of_qp(qp)
-        self.rgb = torch.from_numpy(np.array(picture.rgb)).permute(2, 0, 1).float()  # (3, H, W), 0..255
+        samples = np.asarray(picture.rgb, np.float32) * np.float32(255.0 / picture.peak)
+        self.rgb = torch.from_numpy(samples).permute(2, 0, 1)  # (3, H, W), 0..255
         self.weight = self._weights()
         self.forced = self._forced()
 

@@ -16,6 +16,7 @@ from codec.errors import SettingsError
 from codec.jobs import CancelToken, check
 from codec.picture import Picture
 from codec.quality import QP_STEPS
+from codec.tnc import profile
 from codec.tnc.config import PATCH_PX, UNIT_PX, ModelConfig
 from codec.tnc.layout import Layout
 from codec.tnc.models import LoadedModel
@@ -100,7 +101,8 @@ def synthesise(
             span = _grown(cols, margin, layout.cols)
             y_hat = held[None, :, : wanted.stop - top, span]
             qp_map = qp16_map[None, wanted, span].to(model.device, torch.float32) / QP_STEPS
-            x = model.net.synthesis(y_hat, qp_map)[0]
+            with profile.span("synthesis"):
+                x = model.net.synthesis(y_hat, qp_map)[0]
             above, left = (rows.start - wanted.start) * PATCH_PX, (cols.start - span.start) * PATCH_PX
             height, width = (rows.stop - rows.start) * PATCH_PX, (cols.stop - cols.start) * PATCH_PX
             yield Tile(rows, cols), x[:, above : above + height, left : left + width]

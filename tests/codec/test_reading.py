@@ -239,5 +239,3 @@ def test_every_readable_format_is_read(tmp_path: Path) -> None:
         path = tmp_path / f"{name}.bin"
         Image.fromarray(RGB).save(path, name)
         assert read_picture(path).width_px == 32
-
-

@@ -269,7 +269,7 @@ MAP = Section(SectionType.QP_MAP, b"\x00\x00")
         ([*SLICES, SLICES[0]], BitstreamError, "3 slices"),
         ([MAP, MAP, *SLICES], BitstreamError, "twice"),
         ([SLICES[0], MAP, SLICES[1]], BitstreamError, "after a slice"),
-        ([*SLICES, Section(6, b"")], UnsupportedVersion, "type 6"),
+        ([*SLICES, Section(7, b"")], UnsupportedVersion, "type 7"),
         ([Section(0, b""), *SLICES], UnsupportedVersion, "type 0"),
         ([*SLICES, Section(SectionType.ICC, b""), Section(SectionType.ICC, b"")], BitstreamError, "twice"),
     ],

@@ -282,9 +282,9 @@ def test_progress_rises_and_cancel_stops(tiny: LoadedModel, drawn: Picture) -> N
 
 
 def test_what_the_still_codec_does_not_take(tiny: LoadedModel) -> None:
-    deep = Picture.from_array(np.zeros((4, 4), np.uint16))
-    wide = Picture.from_array(np.zeros((1, 4097), np.uint8))
-    for picture in (deep, wide):
+    video = Picture((np.zeros((4, 4), np.uint8),) * 3, "ycbcr")
+    wide = Picture.from_array(np.zeros((1, 16385), np.uint8))
+    for picture in (video, wide):
         with pytest.raises(InputError):
             ImageEncoder(picture, model=tiny)
     with pytest.raises(ModelError, match="not installed"):
