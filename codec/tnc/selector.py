@@ -134,7 +134,7 @@ class Selector:
         with networks():
             qp_map = coded.qp16_map[None].to(self.model.device, torch.float32) / QP_STEPS
             x: torch.Tensor = self.model.net.synthesis(coded.y_hat, qp_map)
-            return x.clone()
+        return x.clone()  # out here: blocks are pasted into it
 
     def _bytes(self, chosen: Chosen | None, coded: Coded | None) -> int:
         return read_stream(self.write(coded, chosen)).rd_bytes

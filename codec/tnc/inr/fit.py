@@ -1,7 +1,7 @@
 """Over-fitting: latents and differences of the weights of some blocks, by gradient, until their cost J stops falling.
 
 Blocks of one size run as one batched problem. On a CPU they are dealt out to a few threads, each with kernels of one
-thread: such small products are slower in several. Rounding is soft at first and hard at the end; differences are whole
+thread: such small products are slower in several. Latents are rounded softly, less and less so; differences are whole
 numbers from the first iteration on, so that a weight changes only where the gradient keeps asking for it.
 """
 
@@ -182,13 +182,17 @@ class Fit:
     def step(self, fraction: float) -> list[float]:
         """One iteration at a fraction of the fit; J of every block, bits of differences left out."""
         o = self.options
-        soft = min(1.0, fraction / max(1e-9, 1.0 - o.hard_share))
-        temperature = 0.0 if fraction >= 1.0 - o.hard_share else _between(o.temperature, soft)
-        factor = 0.5 * (1.0 + math.cos(math.pi * min(1.0, fraction))) * 0.99 + 0.01
+        soft = fraction / (1.0 - o.polish_share)
+        polish = soft >= 1.0 and o.polish_share > 0.0
+        temperature, noise = _between(o.temperature, min(1.0, soft)), _between(o.noise, min(1.0, soft))
+        if polish:
+            # Gradients that pass straight through hard rounding make latents at half a step swing to and fro.
+            temperature, noise = 0.0, 0.0
+        factor = 0.5 * (1.0 + math.cos(math.pi * fraction)) * 0.99 + 0.01
         for param_group in self.adam.param_groups:
             param_group["lr"] = param_group["rate"] * factor
+        self.adam.param_groups[0]["lr"] *= not polish
         self.adam.zero_grad(set_to_none=True)
-        noise = _between(o.noise, soft)
         if self.threads > 1 and len(self.groups) > 1:
             with ThreadPoolExecutor(self.threads) as pool:
                 results = list(pool.map(lambda g: self._step_group(g, temperature, noise), self.groups))

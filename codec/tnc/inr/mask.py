@@ -58,7 +58,7 @@ class LotteryMask:
         if scores is None:
             return None
         here = scores[blocks]
-        return self._hard(here) + here - here.detach()
+        return self._hard(here) + (here - here.detach())
 
     def masked(self, block: int) -> np.ndarray:
         """`(elements,)` booleans: the weights of a block that are zero."""

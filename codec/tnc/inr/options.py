@@ -27,8 +27,8 @@ class FitOptions:
         Learning rates of Adam, per latent and per unit of difference; they fall to a hundredth.
     temperature, noise : tuple of float
         Of soft rounding, at its start and end.
-    hard_share : float
-        Last share of the iterations that rounds hard.
+    polish_share : float
+        Last share of the iterations, in which latents are rounded for good and only weights move.
     sparsity : float
         Weight of the estimated bits of differences.
     exponents : tuple of int
@@ -45,7 +45,7 @@ class FitOptions:
     lr_differences: float = 0.05
     temperature: tuple[float, float] = (0.3, 0.1)
     noise: tuple[float, float] = (0.22, 0.12)
-    hard_share: float = 0.15
+    polish_share: float = 0.05
     sparsity: float = 1.0
     exponents: tuple[int, ...] = EXPONENTS
     threads: int = 0
