@@ -8,6 +8,7 @@ from pathlib import Path
 
 from codec.commands import common
 from codec.errors import InputError
+from codec.tnc.settings import DECODERS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--salvage", action="store_true", help="decode what is left of a damaged stream, grey for the rest, and report"
+    )
+    parser.add_argument(
+        "--decoder", choices=DECODERS, default=DECODERS[0], help="pixels for the PSNR, or for the eye (%(default)s)"
     )
     common.add_limits(parser)
     common.add_device(parser)
@@ -35,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
     from codec.tnc.api import decode_image
     from codec.tnc.salvage import Salvage, salvage_image
 
-    options = {"device": args.device, "limits": common.limits_of(args), "tile_px": args.tile}
+    options = {"device": args.device, "limits": common.limits_of(args), "tile_px": args.tile, "decoder": args.decoder}
     start_s = time.perf_counter()
     with common.progress_line() as progress:
         if args.salvage:
@@ -52,6 +56,7 @@ def run(args: argparse.Namespace) -> None:
                 "height": picture.height_px,
                 "color": picture.color,
                 "bytes": len(stream),
+                "decoder": args.decoder,
                 "seconds": seconds,
                 "output": str(args.output),
                 "bit_depth": picture.bit_depth,

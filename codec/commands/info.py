@@ -35,6 +35,7 @@ def run(args: argparse.Namespace) -> None:
     print(f"  model       {model}")
     print(f"  entropy     {info.entropy_id}")
     print(f"  synthesis   {info.synthesis_id}")
+    print(f"  decoders    {', '.join(info.decoders) or 'none installed'}")
     if info.branches is not None:
         print(f"  branches    {info.mode}: {info.branches.inr_count} of {len(info.branches.inr)} blocks over-fitted")
         print(f"  base        {info.branches.base_id.hex()}")

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from codec.commands import common
-from codec.errors import InputError
+from codec.errors import InputError, SettingsError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,12 +17,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     run_parser = actions.add_parser("run", help="train one stage; resumes from its own checkpoint, Ctrl-C saves it")
     run_parser.add_argument("--model", default="small", choices=("small", "main", "tiny"))
-    run_parser.add_argument("--stage", type=int, choices=(1, 2), default=2, help="1: QP 32; 2: QP 16..46 with QP maps")
+    run_parser.add_argument(
+        "--stage", type=int, choices=(1, 2, 3, 4), default=2,
+        help="1: QP 32; 2: QP 16..46 with QP maps; 3: a second, perceptual synthesis for --weights; 4: with a "
+        "discriminator",
+    )  # fmt: skip
     run_parser.add_argument("--minutes", type=common.number(0, above=True), default=60.0, help="wall-clock budget")
     run_parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="folder of checkpoint and log")
-    start = run_parser.add_mutually_exclusive_group()
-    start.add_argument("--resume", type=Path, metavar="CKPT", help="continue from this checkpoint")
-    start.add_argument("--weights", type=Path, metavar="FILE", help="start from a shipped weight file")
+    run_parser.add_argument("--resume", type=Path, metavar="CKPT", help="continue from this checkpoint")
+    run_parser.add_argument(
+        "--weights", type=Path, metavar="FILE",
+        help="start from a shipped weight file; stages 3 and 4: the model that the synthesis is for",
+    )  # fmt: skip
+    run_parser.add_argument(
+        "--features", type=Path, metavar="FILE",
+        help="stages 3 and 4: weights of the feature distance (those of the data folder); LPIPS if TNC_LPIPS is set",
+    )  # fmt: skip
     run_parser.add_argument("--batch", type=common.whole_number(1), default=8)
     run_parser.add_argument("--crop", type=_crop, default=(192, 192), metavar="HxW", help="multiples of 64 (192x192)")
     run_parser.add_argument("--lr", type=common.number(0, above=True), default=2.5e-3, help="learning rate of Muon")
@@ -101,18 +111,44 @@ def _run(args: argparse.Namespace) -> None:
     from codec.training.loop import TrainOptions
     from codec.training.session import start_session
 
+    if args.stage >= 3 and args.weights is None:
+        raise SettingsError(f"stage {args.stage} needs the model that it is for", hint="--weights FILE")
+    if args.stage < 3 and args.weights is not None and args.resume is not None:
+        raise SettingsError("a training starts from --resume or from --weights, not from both")
     torch.set_num_threads(args.threads)
     if not all((args.cache / name).exists() for name in PREPARED):
         _prepare(args)
+    if args.stage >= 3:
+        _run_perceptual(args)
+        return
     options = TrainOptions(
         stage=args.stage, batch=args.batch, lr_matrix=args.lr, lr_other=args.lr_other, cooldown=args.cooldown,
         minutes=args.minutes, ema=args.ema, hard_rate=args.hard_rate, mixed=args.mixed, seed=args.seed,
     )  # fmt: skip
-
     with common.cancel_on_signal() as cancel:
         start_session(
             args.model, options, args.cache, args.run, crop_px=args.crop, device=pick_device(args.device),
             resume=args.resume, weights=args.weights, every_s=args.every, report=_print_row, cancel=cancel,
+        )  # fmt: skip
+
+
+def _run_perceptual(args: argparse.Namespace) -> None:
+    """Stages 3 and 4."""
+    from codec.tnc.models import pick_device
+    from codec.training.perceptual.distances import FEATURES_FILE
+    from codec.training.perceptual.session import start_perceptual_session
+    from codec.training.perceptual.trainer import PerceptualOptions
+
+    options = PerceptualOptions(
+        stage=args.stage, batch=args.batch, rate=args.lr_other, cooldown=args.cooldown, minutes=args.minutes,
+        ema=args.ema, seed=args.seed,
+    )  # fmt: skip
+    features_file = args.features or _data_dir(args) / FEATURES_FILE
+    with common.cancel_on_signal() as cancel:
+        start_perceptual_session(
+            args.weights, options, args.cache, args.run, features_file, crop_px=args.crop,
+            device=pick_device(args.device), resume=args.resume, every_s=args.every, report=_print_row,
+            say=lambda text: print(text, file=sys.stderr, flush=True), cancel=cancel,
         )  # fmt: skip
 
 
@@ -144,10 +180,17 @@ def _export(args: argparse.Namespace) -> None:
     from codec.training.export import export_checkpoint
 
     common.check_output(args.output, args.checkpoint)
-    if "latents" in load_checkpoint(args.checkpoint, fields=("config", "step")):
+    state = load_checkpoint(args.checkpoint, fields=("config", "step"))
+    if "latents" in state:
         from codec.training.inr_session import export_inr
 
         print(f"{args.output}: base_id {export_inr(args.checkpoint, args.output)}")
+        return
+    if "distance" in state:
+        from codec.training.perceptual.session import export_second_synthesis
+
+        entropy_id, synthesis_id = export_second_synthesis(args.checkpoint, args.output)
+        print(f"{args.output}: perceptual synthesis for entropy_id {entropy_id}, synthesis_id {synthesis_id}")
         return
     entropy_id, synthesis_id = export_checkpoint(args.checkpoint, args.output)
     print(f"{args.output}: entropy_id {entropy_id}, synthesis_id {synthesis_id}")

@@ -42,17 +42,35 @@ def lpips(reference: Picture, picture: Picture) -> float | None:
     check_comparable(reference, picture)
     if min(reference.width_px, reference.height_px) < SMALLEST_PX:
         return None
+    import torch
+
+    weights = lpips_weights()
+    with _ONE_AT_A_TIME, torch.inference_mode():
+        return float(lpips_of_tensors(_tensor(reference), _tensor(picture), weights).mean())
+
+
+def lpips_weights() -> dict[str, torch.Tensor]:
+    """The weights that `TNC_LPIPS` names."""
     if (reason := lpips_availability()) is not None:
         raise ModelError(reason, where="LPIPS")
+    return _weights(os.environ[VARIABLE])
+
+
+def lpips_of_tensors(a: torch.Tensor, b: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
+    """LPIPS `(B,)` of pictures `(B, 3, H, W)` in [-1, 1]; differentiable."""
     import torch
     from torch.nn.functional import conv2d
 
-    weights = _weights(os.environ[VARIABLE])
-    with _ONE_AT_A_TIME, torch.inference_mode():
-        total = 0.0
-        for index, (a, b) in enumerate(zip(_features(reference, weights), _features(picture, weights), strict=True)):
-            total += float(conv2d((a - b) ** 2, weights[f"lin{index}.model.1.weight"]).mean())
-    return total
+    layers = enumerate(zip(_features(a, weights), _features(b, weights), strict=True))
+    return torch.stack(
+        [conv2d((p - q) ** 2, weights[f"lin{i}.model.1.weight"]).mean((1, 2, 3)) for i, (p, q) in layers]
+    ).sum(0)
+
+
+def _tensor(picture: Picture) -> torch.Tensor:
+    import torch
+
+    return torch.from_numpy(picture.rgb.copy()).float().permute(2, 0, 1)[None] * (2 / picture.peak) - 1
 
 
 def lpips_availability() -> str | None:
@@ -84,13 +102,11 @@ def _weights(name: str) -> dict[str, torch.Tensor]:
     return {key: tensors[key].float() for key in wanted}
 
 
-def _features(picture: Picture, weights: dict[str, torch.Tensor]) -> list[torch.Tensor]:
-    """Unit-length features of the five layers, each `(1, C, H, W)`."""
-    import torch
+def _features(x: torch.Tensor, weights: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+    """Unit-length features of the five layers, each `(B, C, H, W)`, of pictures in [-1, 1]."""
     from torch.nn.functional import conv2d, max_pool2d, relu
 
-    x = torch.from_numpy(picture.rgb.copy()).float().permute(2, 0, 1)[None] * (2 / picture.peak) - 1
-    x = (x - torch.tensor(SHIFT)[:, None, None]) / torch.tensor(SCALE)[:, None, None]
+    x = (x - x.new_tensor(SHIFT)[:, None, None]) / x.new_tensor(SCALE)[:, None, None]
     layers = []
     for piece, place, stride, padding, pooled in LAYERS:
         if pooled:

@@ -30,6 +30,8 @@ from codec.tnc.layout import Layout
 from codec.tnc.models import LoadedModel, load_by_id, pick_device
 from codec.tnc.profile import span
 from codec.tnc.seams import filter_seams
+from codec.tnc.second_synthesis import for_decoder
+from codec.tnc.settings import DECODERS
 from codec.tnc.tensors import to_picture, to_samples
 from codec.tnc.tiles import SMALLEST_TILE_PX, TILE_PX, Tile, check_tile, synthesise
 
@@ -155,17 +157,17 @@ def _inr_pixels(
     )  # fmt: skip
 
 
-def model_of(parsed: ParsedStream, device: torch.device) -> LoadedModel | None:
-    """Load the model that a stream names; None if it is over-fitted throughout."""
+def model_of(parsed: ParsedStream, device: torch.device, decoder: str = DECODERS[0]) -> LoadedModel | None:
+    """Load the model that a stream names, with the synthesis wanted; None if it is over-fitted throughout."""
     if parsed.branches is not None and parsed.branches.inr_only:
         return None
-    return load_by_id(parsed.header.entropy_id, parsed.header.synthesis_id, device)
+    return for_decoder(load_by_id(parsed.header.entropy_id, parsed.header.synthesis_id, device), decoder)
 
 
 def decode_image(
     stream: bytes, *, device: str = "auto", limits: DecodeLimits | None = None,
     progress: Progress = no_progress, cancel: CancelToken | None = None, inr: InrCodec | None = None,
-    tile_px: int = TILE_PX,
+    tile_px: int = TILE_PX, decoder: str = DECODERS[0],
 ) -> Picture:  # fmt: skip
     """Decode a TNC stream.
 
@@ -183,6 +185,8 @@ def decode_image(
         Decoder of over-fitted blocks; the one that ships by default.
     tile_px : int
         Side of the tiles in which pixels are made.
+    decoder : str
+        "psnr", or "perceptual": the same symbols, shown by a synthesis that was trained for the eye.
 
     Returns
     -------
@@ -191,7 +195,9 @@ def decode_image(
     """
     progress(0.0, "reading")
     parsed = read_stream(stream, limits or DecodeLimits())
-    picture = decode_frugally(parsed, device, progress=progress, cancel=cancel, inr=inr, tile_px=tile_px)
+    picture = decode_frugally(
+        parsed, device, progress=progress, cancel=cancel, inr=inr, tile_px=tile_px, decoder=decoder
+    )
     progress(1.0, "done")
     return picture
 
@@ -199,7 +205,7 @@ def decode_image(
 def decode_frugally(
     parsed: ParsedStream, device: str = "auto", *, progress: Progress = no_progress,
     cancel: CancelToken | None = None, inr: InrCodec | None = None, tile_px: int = TILE_PX,
-    source: Callable[[], SymbolSource] | None = None,
+    source: Callable[[], SymbolSource] | None = None, decoder: str = DECODERS[0],
 ) -> Picture:  # fmt: skip
     """Decode a parsed stream, with smaller tiles and at last on the CPU where memory runs out.
 
@@ -213,7 +219,7 @@ def decode_frugally(
     def attempt(place: torch.device, tile_px: int) -> Picture | None:
         try:
             return decode_parsed(
-                parsed, model_of(parsed, place), cancel, progress, source() if source else None, inr=inr,
+                parsed, model_of(parsed, place, decoder), cancel, progress, source() if source else None, inr=inr,
                 device=place, tile_px=tile_px,
             )  # fmt: skip
         except (torch.OutOfMemoryError, MemoryError):

@@ -21,6 +21,7 @@ from codec.tnc.blocks import Split, block_qp16
 from codec.tnc.inr_codec import InrCodec, installed_inr
 from codec.tnc.layout import Layout
 from codec.tnc.models import ModelCard, find_card
+from codec.tnc.second_synthesis import decoders_of
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class StreamInfo:
         per 64x64 px. What only the analysis says is None without it.
     analysis : mapping or None
         The ancillary analysis, not to be trusted.
+    decoders : tuple of str
+        What it can be decoded for here: "psnr", "perceptual"; empty if its model is not installed.
     """
 
     kind: str
@@ -62,6 +65,7 @@ class StreamInfo:
     branches: Branches | None
     blocks: tuple[Mapping[str, object], ...]
     analysis: Mapping[str, object] | None
+    decoders: tuple[str, ...]
     frames: int = 1
 
     @property
@@ -75,7 +79,7 @@ class StreamInfo:
             "kind": self.kind, "version": self.version, "width": self.width_px, "height": self.height_px,
             "frames": self.frames, "color": self.color, "entropy_id": self.entropy_id,
             "synthesis_id": self.synthesis_id, "model": self.model, "qp": self.qp, "kmac_per_px": self.kmac_per_px,
-            "bytes": self.stream_bytes, "rd_bytes": self.rd_bytes, "mode": self.mode,
+            "decoders": list(self.decoders), "bytes": self.stream_bytes, "rd_bytes": self.rd_bytes, "mode": self.mode,
             "inr_base_id": self.branches.base_id.hex() if self.branches else None,
             "guard": self.branches.guard if self.branches else None,
             "seam_strength": self.branches.seam_strength if self.branches else None,
@@ -103,6 +107,7 @@ def inspect(stream: bytes, *, limits: DecodeLimits | None = None, inr: InrCodec 
         "tnc", header.version, header.width_px, header.height_px, header.color, header.qp, header.entropy_id.hex(),
         header.synthesis_id.hex(), card.name if card else None, _kmac_per_px(parsed, card, inr), len(stream),
         parsed.rd_bytes, tuple(parsed.infos), parsed.branches, _blocks(parsed, analysis), analysis,
+        decoders_of(header.entropy_id, header.synthesis_id) if card else (),
     )  # fmt: skip
 
 

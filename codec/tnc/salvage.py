@@ -18,6 +18,7 @@ from codec.tnc.config import PATCH_PX
 from codec.tnc.decoder import decode_frugally, model_of
 from codec.tnc.inr_codec import InrCodec, installed_inr
 from codec.tnc.latents import FromStream, SliceBatch
+from codec.tnc.settings import DECODERS
 from codec.tnc.tiles import TILE_PX, synthesis_margin
 
 _DECIDING = (SectionType.QP_MAP, SectionType.BRANCHES)
@@ -56,6 +57,7 @@ class Salvage:
 def salvage_image(
     stream: bytes, *, device: str = "auto", limits: DecodeLimits | None = None, progress: Progress = no_progress,
     cancel: CancelToken | None = None, inr: InrCodec | None = None, tile_px: int = TILE_PX,
+    decoder: str = DECODERS[0],
 ) -> Salvage:  # fmt: skip
     """Decode a damaged stream as far as it goes.
 
@@ -82,7 +84,7 @@ def salvage_image(
     parsed = ParsedStream(found.header, tuple(rest), (), branches)
     picture = decode_frugally(
         parsed, device, progress=progress, cancel=cancel, tile_px=tile_px, source=lambda: _Partial(slices),
-        inr=_PartialInr(inr or installed_inr(), blocks) if blocks else None,
+        inr=_PartialInr(inr or installed_inr(), blocks) if blocks else None, decoder=decoder,
     )  # fmt: skip
     rows = _stretches(slices, found)
     damage = tuple(gap.text for gap in found.gaps)

@@ -23,6 +23,8 @@ INR_FROM_EFFORT = 2
 """The effort from which "auto" tries over-fitting by itself: below it, encoding is a matter of seconds."""
 Branch = Literal["auto", "vae", "inr"]
 BRANCHES: tuple[Branch, ...] = ("auto", "vae", "inr")
+DECODERS = ("psnr", "perceptual")
+"""What a picture can be decoded for; a stream names the first, and the other belongs to the same model."""
 ForcedBlock = tuple[int, int, str]
 """Row and column of a block (FORMAT.md, "Branches"), and "vae" or "inr"."""
 

@@ -153,6 +153,31 @@ def test_decode_gives_the_size_and_color_back(tnc_json) -> None:
     assert report["color"] == picture.color == "rgb"
 
 
+def test_the_perceptual_decoder_shows_the_same_stream_or_is_missed(tnc, tnc_json) -> None:
+    tnc_json("decode", "crop.tnc", "-o", "plain.png")
+    decoders = tnc_json("info", "crop.tnc")["decoders"]
+    status, _, err = tnc("decode", "crop.tnc", "-o", "eye.png", "--decoder", "perceptual")
+    if "perceptual" in decoders:
+        assert status == 0
+        assert (read_picture("eye.png").rgb != read_picture("plain.png").rgb).any()
+    else:
+        assert decoders == ["psnr"]
+        assert status == 1
+        assert "no perceptual decoder" in err
+        assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("stage", "more", "said"),
+    [("3", [], "needs the model"), ("2", ["--weights", "a", "--resume", "b"], "not from both")],
+)
+def test_a_training_says_what_it_starts_from(tnc, stage: str, more: list[str], said: str) -> None:
+    status, _, err = tnc("train", "run", "--stage", stage, "--run", "r", "--cache", "c", *more)
+    assert status == 1
+    assert said in err
+    assert not Path("c").exists()
+
+
 def test_grey_stays_grey(tnc, tnc_json) -> None:
     grey = Picture.from_array(np.ascontiguousarray(read_picture("crop.png").rgb[:70, :90, 1]))
     write_picture(grey, "grey.png")
