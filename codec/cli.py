@@ -22,6 +22,7 @@ VERBS = {
     "info": "show what a stream holds, without decoding pixels",
     "compare": "measure one picture or stream against another",
     "rd": "rate-distortion curves of several codecs, with plot, table and BD-rate",
+    "conformance": "decode the bundled set of streams that every decoder must get right",
     "bench": "measure where encoding and decoding spend their time",
     "train": "train, evaluate and export models",
 }

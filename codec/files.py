@@ -9,7 +9,7 @@ import stat
 import struct
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ MAX_EXIF_BYTES = 2 << 20
 WRITABLE = {".png": "PNG", ".ppm": "PPM", ".pgm": "PPM", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF"}
 
 
-_PNG_HEADER_BYTES = 33
+_PNG_UP = 2
 
 # It can only be read by setting it, which other threads would notice: once, while there are none.
 _UMASK = os.umask(0o077)
@@ -153,23 +153,31 @@ def _deep_bytes(picture: Picture, form: str) -> bytes:
         kind, samples = (b"P5", planes[0]) if len(planes) == 1 else (b"P6", np.stack(planes, axis=-1))
         header = b"%s\n%d %d\n65535\n" % (kind, picture.width_px, picture.height_px)
         return header + samples.astype(">u2").tobytes()
+    channels = [*planes, *([] if picture.alpha is None else [picture.alpha])]
+    if form == "PNG":
+        return _png16(channels, picture)
     import cv2
 
-    channels = planes[::-1]  # B, G, R
-    if picture.alpha is not None:
-        channels = [*(channels * 3 if len(channels) == 1 else channels), picture.alpha]
-    done, encoded = cv2.imencode(".png" if form == "PNG" else ".tiff", np.stack(channels, axis=-1))
+    order = [*planes[::-1], *channels[len(planes) :]]  # B, G, R
+    if len(order) == 2:
+        order = [order[0]] * 3 + order[1:]  # OpenCV has no grey with alpha
+    done, encoded = cv2.imencode(".tiff", np.stack(order, axis=-1))
     if not done:
         raise InputError(f"{form} could not be written")
-    data = encoded.tobytes()
-    return _with_metadata(data, picture) if form == "PNG" else data
+    return bytes(encoded.tobytes())
 
 
-def _with_metadata(png: bytes, picture: Picture) -> bytes:
-    """Put profile and EXIF behind the header of a PNG file."""
-    chunks = [(b"iCCP", b"ICC\0\0" + zlib.compress(picture.icc))] if picture.icc else []
+def _png16(channels: Sequence[np.ndarray], picture: Picture) -> bytes:
+    """PNG of 16 bits with profile and EXIF; every row is stored as its difference to the one above."""
+    height, width = channels[0].shape
+    rows = np.stack(channels, axis=-1).astype(">u2").view(np.uint8).reshape(height, -1)
+    rows = np.diff(rows, axis=0, prepend=np.zeros((1, rows.shape[1]), np.uint8))
+    filtered = np.concatenate([np.full((height, 1), _PNG_UP, np.uint8), rows], axis=1)
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[len(channels)]
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0))]
+    chunks += [(b"iCCP", b"ICC\0\0" + zlib.compress(picture.icc))] if picture.icc else []
     chunks += [(b"eXIf", picture.exif.removeprefix(b"Exif\0\0"))] if picture.exif else []
-    packed = (
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    chunks += [(b"IDAT", zlib.compress(filtered.tobytes(), 6)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
     )
-    return png[:_PNG_HEADER_BYTES] + b"".join(packed) + png[_PNG_HEADER_BYTES:]

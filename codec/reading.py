@@ -257,7 +257,9 @@ def _deep(image: Image.Image, data: bytes, depth: int, path: Path) -> _Read:
         array = found[..., ::-1] if found.ndim == 3 and found.shape[2] == 3 else found
         if found.ndim == 3 and found.shape[2] == 4:
             array = found[..., [2, 1, 0, 3]]
-        if image.mode in ("LA", "I;16", "I;16B", "I", "L") and array.ndim == 3:
+        # Pillow calls 16-bit grey with alpha RGBA; what it is stands in a PNG's header.
+        grey = data[25] in (0, 4) if image.format == "PNG" else image.mode in ("LA", "I;16", "I;16B", "I", "L")
+        if grey and array.ndim == 3:
             array = array[..., [0, 3]] if array.shape[2] == 4 else array[..., 0]
     if array.shape[:2] != (image.height, image.width):
         raise InputError("its parts disagree about its size", where=str(path))

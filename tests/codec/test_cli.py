@@ -49,7 +49,7 @@ def test_help_lists_every_verb_and_loads_nothing_heavy() -> None:
     result = python("-c", code)
     assert result.returncode == 0, result.stderr
     for verb in cli.VERBS:
-        assert f"\n    {verb} " in result.stdout
+        assert f"\n    {verb}" in result.stdout
     assert result.stdout.rstrip().endswith("[]")
 
 

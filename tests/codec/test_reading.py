@@ -44,8 +44,8 @@ def test_16_bits_come_back(tmp_path: Path, suffix: str, grey: bool, alpha: bool)
         return
     write_picture(picture, path)
     again = read_picture(path)
-    # OpenCV has no grey with alpha: it comes back as colour with three equal channels.
-    if grey and alpha:
+    # TIFF by OpenCV has no grey with alpha: it comes back as colour with three equal channels.
+    if grey and alpha and suffix == ".tiff":
         np.testing.assert_array_equal(again.planes[0], picture.planes[0])
         np.testing.assert_array_equal(again.alpha, picture.alpha)
     else:
