@@ -17,6 +17,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
+    from codec.errors import CodecError
+    from codec.rd.database import RdDatabase
+
 APT_LINE = (
     "apt-get install libegl1 libgl1 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0"
 )
@@ -75,6 +78,17 @@ def make_application(theme: str) -> QApplication:
     return app
 
 
+def open_database() -> tuple[RdDatabase | None, CodecError | None]:
+    """The user's database of measured points; where it cannot be used, None and why."""
+    from codec.errors import CodecError
+    from codec.rd.database import RdDatabase, default_path
+
+    try:
+        return RdDatabase(default_path()), None
+    except CodecError as error:
+        return None, error
+
+
 def run_window(file: Path | None, theme: str | None) -> int:
     """Show the window until it is closed; returns the exit status."""
     from codec.resources import resource
@@ -88,7 +102,10 @@ def run_window(file: Path | None, theme: str | None) -> int:
     from tnc_studio.services.trouble import report
     from tnc_studio.views.main_window import MainWindow
 
-    window = MainWindow(Studio(), store)
+    database, trouble = open_database()
+    window = MainWindow(Studio(database=database), store)
+    if trouble is not None:
+        report(window.session, trouble, "Measured points are not kept")
     sys.excepthook = lambda kind, error, trace: report(window.session, error, "Something went wrong")
     window.show()
     gc.freeze()  # libraries and the window stay; collecting stays quick

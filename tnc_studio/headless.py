@@ -19,7 +19,7 @@ from codec.rd.output import write_rd_folder
 from codec.rd.same_bytes import Match
 from codec.resources import resource
 from codec.run import Run
-from tnc_studio.app import SAMPLE, make_application
+from tnc_studio.app import SAMPLE, make_application, open_database
 from tnc_studio.model.renditions import ORIGINAL, TNC, State
 from tnc_studio.model.session import Session, Severity
 from tnc_studio.services.jobs import limit_torch_threads
@@ -70,7 +70,7 @@ def run_headless(
     limit_torch_threads()
     qInstallMessageHandler(_quiet)
     make_application(theme)
-    studio = studio if studio is not None else Studio(slow_rungs=SLOW_RUNGS)
+    studio = studio if studio is not None else Studio(slow_rungs=SLOW_RUNGS, database=open_database()[0])
     studio.session.message.connect(
         lambda message: errors.append(message.text) if message.severity is Severity.ERROR else None
     )

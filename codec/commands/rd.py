@@ -112,7 +112,7 @@ def _run(args: argparse.Namespace, options: BdOptions, database: RdDatabase | No
     from codec.metrics.measure import check_metrics
     from codec.rd.csv_io import read_csv
     from codec.rd.curves import bd_table, curves_of, find_reference
-    from codec.rd.engine import get_codecs, planned_rows, versions_of
+    from codec.rd.engine import get_codecs, planned_rows, unique_names, versions_of
     from codec.rd.output import write_rd_folder
     from codec.rd.provenance import machine_text
     from codec.rd.text_table import bd_lines
@@ -135,7 +135,9 @@ def _run(args: argparse.Namespace, options: BdOptions, database: RdDatabase | No
         if database is not None:
             labels = ", ".join(dict.fromkeys(codec.label for codec in codecs))
             names = pictures[0].name if len(pictures) == 1 else f"{len(pictures)} pictures"
-            database.keep_run(f"{names}: {labels}", {**conditions, **versions}, rows)
+            paths = dict(zip(unique_names([one.name for one in pictures]), args.inputs, strict=True))
+            where = {name: str(path.resolve()) for name, path in paths.items()}
+            database.keep_run(f"{names}: {labels}", {**conditions, **versions}, rows, where)
     files = write_rd_folder(
         rows,
         args.output,

@@ -93,7 +93,11 @@ class Curve:
         if not chosen:
             return []
         tables = [
-            {row.quality: row for row in rows if getattr(row, rate) is not None and getattr(row, metric) is not None}
+            {
+                row.quality: row
+                for row in rows
+                if row.quality is not None and getattr(row, rate) is not None and getattr(row, metric) is not None
+            }
             for rows in chosen
         ]
         points = []

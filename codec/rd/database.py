@@ -33,7 +33,7 @@ STREAM_LIMIT_BYTES = 16 << 20
 STREAMS_LIMIT_BYTES = 1 << 30
 """Streams kept in all; the oldest go first, their points stay."""
 BUSY_S = 30.0
-VERSION = 1
+VERSION = 2
 _FIGURES = tuple(name for name in NUMBERS if name not in METRICS)
 _COLUMNS = ("key", "codec", "label", "settings_text", "settings", "versions", "source", "machine", "made_at", *_FIGURES)
 
@@ -50,11 +50,15 @@ CREATE TABLE figures (
   key TEXT REFERENCES points (key), metric TEXT, value REAL, version TEXT, PRIMARY KEY (key, metric)
 ) WITHOUT ROWID;
 CREATE TABLE streams (id INTEGER PRIMARY KEY, key TEXT UNIQUE REFERENCES points (key), bytes INTEGER, stream BLOB);
-CREATE TABLE runs (id INTEGER PRIMARY KEY, made_at REAL, title TEXT, conditions TEXT);
+CREATE TABLE runs (
+  id INTEGER PRIMARY KEY, made_at REAL, title TEXT, conditions TEXT, paths TEXT DEFAULT '{{}}'
+);
 CREATE TABLE run_rows (run INTEGER REFERENCES runs (id), place INTEGER, fields TEXT, PRIMARY KEY (run, place))
   WITHOUT ROWID;
 PRAGMA user_version = {VERSION};
 """
+_MIGRATIONS = {1: ("ALTER TABLE runs ADD COLUMN paths TEXT DEFAULT '{}'", "PRAGMA user_version = 2")}
+"""What makes the next version of an older one."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +103,13 @@ class Point:
 
 @dataclass(frozen=True)
 class PastRun:
-    """An RD run in the list of past ones."""
+    """An RD run in the list of past ones; `paths` says where its pictures were, by their names."""
 
     id: int
     made_at: float
     title: str
     conditions: Mapping[str, str]
+    paths: Mapping[str, str]
     rows: int
 
 
@@ -153,8 +158,8 @@ class RdDatabase:
                 raise InputError(
                     "made by a later version of this program", where=str(self.path), hint="use another --db"
                 )
-            if version == 0:
-                for statement in _SCHEMA.split(";"):
+            if version < VERSION:
+                for statement in _SCHEMA.split(";") if version == 0 else _MIGRATIONS[version]:
                     self._db.execute(statement)
 
     def close(self) -> None:
@@ -239,12 +244,17 @@ class RdDatabase:
             self._db.execute("DELETE FROM streams WHERE id = ?", (oldest,))
             total -= size
 
-    def keep_run(self, title: str, conditions: Mapping[str, str], rows: Sequence[RdRow]) -> int:
-        """Write down an RD run with its rows, foreign and failed ones too; returns its number."""
+    def keep_run(
+        self, title: str, conditions: Mapping[str, str], rows: Sequence[RdRow], paths: Mapping[str, str] | None = None
+    ) -> int:
+        """Write down an RD run with its rows, foreign and failed ones too; returns its number.
+
+        `paths` says where its pictures are, by the names that rows have.
+        """
         with self._transaction():
             number = self._db.execute(
-                "INSERT INTO runs (made_at, title, conditions) VALUES (?, ?, ?)",
-                (time.time(), title, _json(conditions)),
+                "INSERT INTO runs (made_at, title, conditions, paths) VALUES (?, ?, ?, ?)",
+                (time.time(), title, _json(conditions), _json(paths or {})),
             ).lastrowid
             self._db.executemany(
                 "INSERT INTO run_rows VALUES (?, ?, ?)",
@@ -255,12 +265,15 @@ class RdDatabase:
     def past_runs(self) -> list[PastRun]:
         """RD runs, newest first."""
         query = (
-            "SELECT id, made_at, title, conditions, (SELECT COUNT(*) FROM run_rows WHERE run = id) FROM runs "
+            "SELECT id, made_at, title, conditions, paths, (SELECT COUNT(*) FROM run_rows WHERE run = id) FROM runs "
             "ORDER BY id DESC"
         )
         with self._trouble(), self._lock:
             found = self._db.execute(query).fetchall()
-        return [PastRun(id_, at, title, json.loads(conditions), rows) for id_, at, title, conditions, rows in found]
+        return [
+            PastRun(id_, at, title, json.loads(conditions), json.loads(paths), rows)
+            for id_, at, title, conditions, paths, rows in found
+        ]
 
     def rows_of(self, run: int) -> list[RdRow]:
         """Rows of a past run exactly as they were.

@@ -152,7 +152,7 @@ def _plan(
     codecs: Sequence[Anchor], pictures: Sequence[Picture], qualities: Mapping[str, Sequence[float]]
 ) -> tuple[list[_Item], list[RdRow]]:
     """Everything to run, and a row for each codec that cannot."""
-    names = _unique([picture.name or "picture" for picture in pictures])
+    names = unique_names([picture.name or "picture" for picture in pictures])
     items: list[_Item] = []
     unavailable: list[RdRow] = []
     for codec in codecs:
@@ -235,7 +235,8 @@ def _in_parallel(work: Callable[[int], None], indices: Sequence[int], jobs: int)
             future.result()
 
 
-def _unique(names: Sequence[str]) -> list[str]:
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Names as rows have them: a repeated one gets a number."""
     seen: dict[str, int] = {}
     result = []
     for name in names:

@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from codec.anchors.base import QualityRange
 from codec.anchors.jpeg import JpegAnchor
 from codec.picture import Picture
+from codec.rd.database import RdDatabase
 from tests.studio.fakes import FakeFactory
 from tnc_studio.app import make_application
 from tnc_studio.services.store import Store
@@ -78,6 +79,20 @@ def factory() -> FakeFactory:
 @pytest.fixture
 def studio(qapp: QApplication, factory: FakeFactory) -> Iterator[Studio]:
     made = Studio(factory, {"bpg": QuickBpg(), "jpeg": QuickJpeg()})
+    yield made
+    factory.gate.set()
+    made.close()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> RdDatabase:
+    return RdDatabase(tmp_path / "rd.sqlite3")
+
+
+@pytest.fixture
+def lab_studio(qapp: QApplication, factory: FakeFactory, database: RdDatabase) -> Iterator[Studio]:
+    """A studio that keeps its points."""
+    made = Studio(factory, {"bpg": QuickBpg(), "jpeg": QuickJpeg()}, database=database)
     yield made
     factory.gate.set()
     made.close()

@@ -147,5 +147,5 @@ COMPARE_ACTIONS: tuple[ActionSpec, ...] = (
         "Ctrl+Alt+C",
         group="readout",
     ),
-    _spec("metric_next", "Next metric in the plot", "Step through PSNR-RGB, PSNR-Y and MS-SSIM", "M", separator=True),
+    _spec("metric_next", "Next metric in the plot", "Step through the metrics that points have", "M", separator=True),
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tnc_studio.actions.compare import COMPARE_ACTIONS
 from tnc_studio.actions.house import FILE_ACTIONS, HELP_ACTIONS, SCENE_ACTIONS, WINDOW_ACTIONS
+from tnc_studio.actions.lab import LAB_ACTIONS
 from tnc_studio.actions.spec import ActionSpec
 
-MENUS = ("File", "Encode", "View", "Compare", "Scenes", "Window", "Help")
+MENUS = ("File", "Encode", "View", "Compare", "Lab", "Scenes", "Window", "Help")
 
 ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("open", "Open\u2026", "File", "Open a picture, a stream or a session", ("Ctrl+O",), "open", 11),
@@ -209,6 +210,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         separator=True,
     ),
     *COMPARE_ACTIONS,
+    *LAB_ACTIONS,
     *SCENE_ACTIONS,
     *WINDOW_ACTIONS,
     ActionSpec("keyboard", "Keyboard\u2026", "Help", "List every command with its keys", ("F1",), "keyboard", 52),

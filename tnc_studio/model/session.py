@@ -12,6 +12,7 @@ from tnc_studio.model.blind import BlindTest, Side
 from tnc_studio.model.compare import Compare, CompareMode, Difference
 from tnc_studio.model.curves import Curves, Metric
 from tnc_studio.model.history import History
+from tnc_studio.model.lab import Lab
 from tnc_studio.model.log import Log
 from tnc_studio.model.observer import Event
 from tnc_studio.model.renditions import ORIGINAL, TNC, DisplayImage, Rendition
@@ -74,6 +75,7 @@ class Session:
         self.blind = BlindTest()
         self.differences: dict[str, DisplayImage] = {}
         self.curves = Curves()
+        self.lab = Lab()
         self.source: Source | None = None
         self.stream: bytes = b""
         self.tuning = Tuning()

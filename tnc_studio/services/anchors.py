@@ -8,7 +8,7 @@ from dataclasses import replace
 from PySide6.QtCore import QObject, QTimer
 
 from codec.anchors.base import Anchor, QualityRange
-from codec.anchors.cache import RunCache
+from codec.anchors.cache import Archive, RunCache
 from codec.anchors.ladder import Ladder
 from codec.errors import Cancelled
 from codec.jobs import CancelToken, Progress
@@ -41,6 +41,8 @@ class AnchorService(QObject):
     always : collection of str, optional
         Anchors whose ladders begin with every picture; those of the others begin when they are first on screen. All by
         default.
+    archive : Archive, optional
+        Where finished runs come from and go to.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class AnchorService(QObject):
         anchors: Mapping[str, Anchor],
         slow_rungs: int | None = None,
         always: Collection[str] | None = None,
+        archive: Archive | None = None,
     ) -> None:
         super().__init__()
         self._session = session
@@ -58,7 +61,7 @@ class AnchorService(QObject):
         self._slow_rungs = slow_rungs
         self._always = frozenset(anchors if always is None else always)
         self._reasons: dict[str, str | None] = {}
-        self.cache = RunCache()
+        self.cache = RunCache(archive=archive)
         self._ladders: dict[str, Ladder] = {}
         self._images: dict[str, DisplayImage] = {}
         self._wanted: dict[str, str] = {}

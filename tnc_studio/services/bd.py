@@ -1,9 +1,13 @@
-"""BD figures of TNC against each anchor, recomputed off the UI thread when curves grow."""
+"""BD figures of what the plot shows, recomputed off the UI thread when points or options change."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from codec.jobs import CancelToken, Progress
-from codec.rd.curves import BdRow, bd_table, curves_of
+from codec.rd.curves import BdOptions, BdRow, Curve, bd_table, curves_of
+from codec.rd.rows import RdRow
+from tnc_studio.model.lab import AVERAGE, EACH, LIVE, merged
 from tnc_studio.model.renditions import TNC
 from tnc_studio.model.session import Session
 from tnc_studio.services.jobs import FILES, JobService
@@ -16,18 +20,42 @@ class BdService:
     def __init__(self, session: Session, jobs: JobService) -> None:
         self._session = session
         self._jobs = jobs
-        session.curves_changed.connect(self._update)
+        for event in (session.curves_changed, session.lab.rows_changed, session.lab.view_changed):
+            event.connect(self._update)
 
     def _update(self) -> None:
-        rows = self._session.curves.all_rows()
+        rows, view = list(shown_rows(self._session)), self._session.lab.view
 
         def work(progress: Progress, cancel: CancelToken) -> list[BdRow]:
-            curves = curves_of(rows)
-            own = [curve for curve in curves if curve.codec == TNC]
-            others = [curve for curve in curves if curve.codec != TNC]
-            return [row for other in others for row in bd_table(own, other)]
+            return bd_rows(curves_of(rows), view.reference, view.bd)
 
         self._jobs.submit(
             FILES, "bd", work, done=self._session.set_bd_rows,
             failed=lambda error: report(self._session, error, "BD-rate"),
         )  # fmt: skip
+
+
+def shown_rows(session: Session) -> list[RdRow]:
+    """Points of what is chosen: the open picture's and the lab's, or for a mean the lab's alone."""
+    picture = shown_picture(session)
+    if picture == AVERAGE:
+        return session.lab.rows
+    return [row for row in merged(session.curves.all_rows(), session.lab.rows) if row.picture == picture]
+
+
+def shown_picture(session: Session) -> str:
+    """Name of the picture that is chosen, or `AVERAGE`."""
+    chosen = session.lab.view.picture
+    if chosen == LIVE:
+        return session.source.name if session.source is not None else ""
+    return chosen
+
+
+def bd_rows(curves: Sequence[Curve], reference: str, options: BdOptions) -> list[BdRow]:
+    """TNC's curves against each other curve, or every curve against the one of a name."""
+    if reference == EACH:
+        own = [curve for curve in curves if curve.codec == TNC]
+        others = [curve for curve in curves if curve.codec != TNC]
+        return [row for other in others for row in bd_table(own, other, options)]
+    found = next((curve for curve in curves if curve.name == reference), None)
+    return [] if found is None else bd_table(curves, found, options)

@@ -45,6 +45,7 @@ class Documents:
     def _open_picture(self, path: Path) -> None:
         def work(progress: Progress, cancel: CancelToken) -> tuple[Picture, DisplayImage]:
             picture = read_picture(path)
+            _ = picture.source_hash  # takes a while for large pictures: once, and here
             return picture, DisplayImage.of(picture)
 
         self._submit(

@@ -13,6 +13,7 @@ from codec.run import Run
 from codec.tnc.settings import EncodeSettings
 
 if TYPE_CHECKING:
+    from codec.rd.database import RdDatabase
     from codec.tnc.api import EncodeResult, Preview, StreamInfo
     from codec.tnc.elements import StreamMeasure
     from codec.tnc.models import ModelCard
@@ -67,14 +68,20 @@ class EncoderFactory(Protocol):
 class TncFactory:
     """The shipped codec.
 
+    Parameters
+    ----------
+    database : RdDatabase, optional
+        Where measured runs go to.
+
     Attributes
     ----------
     device : str
         "auto", "cpu" or "cuda": where networks run.
     """
 
-    def __init__(self, device: str = "auto") -> None:
+    def __init__(self, device: str = "auto", database: RdDatabase | None = None) -> None:
         self.device = device
+        self._database = database
 
     def models(self) -> Sequence[ModelCard]:
         """List the installed models."""
@@ -92,8 +99,11 @@ class TncFactory:
         """Measure a result with the code that `tnc rd` uses."""
         from codec.rd.tnc_adapter import TncAdapter, run_of_result
 
-        label = TncAdapter(settings.model, effort=settings.effort).label
-        return run_of_result(result, picture, label, settings)
+        adapter = TncAdapter(settings.model, effort=settings.effort)
+        run = run_of_result(result, picture, adapter.label, settings)
+        if self._database is not None:
+            self._database.keep(run, adapter.settings_text, picture)
+        return run
 
     def decode(self, stream: bytes, progress: Progress, cancel: CancelToken) -> Picture:
         """Decode a stream on the chosen device."""

@@ -10,6 +10,7 @@ from codec.anchors.base import Anchor
 from codec.anchors.registry import anchors as registered_anchors
 from codec.errors import CodecError
 from codec.quality import QP_MAX, QP_MIN, snap_qp
+from codec.rd.database import RdDatabase
 from tnc_studio.model.renditions import TNC, State
 from tnc_studio.model.session import Session
 from tnc_studio.model.settings import Follow, Tuning
@@ -22,6 +23,8 @@ from tnc_studio.services.encoder import EncoderFactory, TncFactory
 from tnc_studio.services.gallery import Gallery
 from tnc_studio.services.history import HistoryService
 from tnc_studio.services.jobs import JobService
+from tnc_studio.services.lab import LabService
+from tnc_studio.services.points import PointService
 from tnc_studio.services.reports import ReportService
 from tnc_studio.services.sessions import SessionService
 from tnc_studio.services.tnc import TncService
@@ -42,6 +45,8 @@ class Studio:
         By id; all registered ones by default.
     slow_rungs : int, optional
         Limit of the slow anchors' ladders.
+    database : RdDatabase, optional
+        Measured points: what is there is not coded again, and what is coded is added.
     """
 
     def __init__(
@@ -49,21 +54,26 @@ class Studio:
         factory: EncoderFactory | None = None,
         anchors: Mapping[str, Anchor] | None = None,
         slow_rungs: int | None = None,
+        database: RdDatabase | None = None,
     ) -> None:
         self.session = Session()
         self.jobs = JobService()
-        self.factory: EncoderFactory = factory if factory is not None else TncFactory()
+        self.factory: EncoderFactory = factory if factory is not None else TncFactory(database=database)
         self.documents = Documents(self.session, self.jobs, self.factory)
         self.tnc = TncService(self.session, self.jobs, self.factory)
         chosen = registered_anchors() if anchors is None else anchors
         always = ALWAYS if anchors is None else None
-        self.anchors = AnchorService(self.session, self.jobs, chosen, slow_rungs, always)
+        self.anchors = AnchorService(self.session, self.jobs, chosen, slow_rungs, always, database)
         self.bd = BdService(self.session, self.jobs)
         self.differences = DifferenceService(self.session, self.jobs)
         self.gallery = Gallery(self.session, self.jobs, self.factory)
         self.history = HistoryService(self.session, self.jobs, self.factory, self.anchors, self.gallery)
         self.reports = ReportService(self.session, self.jobs)
         self.sessions = SessionService(self.session, self.jobs, self.documents, self.history)
+        self.lab = LabService(self.session, self.jobs, database)
+        self.points = PointService(
+            self.session, self.jobs, self.gallery, database, self.documents.open, lambda name: self.lab.paths.get(name)
+        )
         self.session.source_changed.connect(self._start)
         self.session.panes_changed.connect(self.anchors.follow)
         self.tnc.previewed.connect(self.anchors.follow)
@@ -81,8 +91,10 @@ class Studio:
         self.jobs.cancel("tnc*", "anchor*")
         source = self.session.source
         if source is not None and source.has_original:
+            self.points.seed()
             self.tnc.start()
             self.anchors.start()
+            self.points.opened()
 
     def _keep_run(self) -> None:
         """Every settled TNC encode stays selectable."""
@@ -97,6 +109,7 @@ class Studio:
     def cancel(self) -> None:
         """Stop all work; what is shown stays."""
         if self.jobs.busy():
+            self.lab.interrupt()
             self.tnc.stop()
             self.anchors.stop()
             self.jobs.cancel()
@@ -156,6 +169,7 @@ class Studio:
     def close(self) -> None:
         """Save the session, end the threads and kill external programs; nothing is due any more."""
         self.sessions.close()
+        self.lab.stop()
         self.tnc.stop()
         self.anchors.stop()
         self.jobs.stop()

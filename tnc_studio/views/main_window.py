@@ -13,7 +13,6 @@ from codec.errors import CodecError
 from tnc_studio.actions.build import make_actions, make_menus, make_toolbar, retint
 from tnc_studio.actions.table import BY_ID
 from tnc_studio.model.compare import CompareMode
-from tnc_studio.model.curves import Metric
 from tnc_studio.model.renditions import TNC
 from tnc_studio.model.settings import Follow
 from tnc_studio.services.store import Store
@@ -25,6 +24,7 @@ from tnc_studio.views.compare import CompareView
 from tnc_studio.views.compare_commands import HoldKey, check_compare, compare_handlers
 from tnc_studio.views.dialogs import AboutDialog, KeyboardDialog, ask_open, ask_save
 from tnc_studio.views.house import House, house_handlers
+from tnc_studio.views.lab_commands import lab_handlers
 from tnc_studio.views.message_bar import MessageBar
 from tnc_studio.views.presentation import SceneBar
 from tnc_studio.views.rd_panel import RdPanel
@@ -109,12 +109,11 @@ class MainWindow(QMainWindow):
             "theme_light": lambda: self.set_theme("light"),
             "theme_toggle": lambda: self.set_theme("light" if current().name == "dark" else "dark"),
             "full_screen": self._toggle_full_screen,
-            "metric_next": self._next_metric,
             "keyboard": lambda: self.show_dialog(KeyboardDialog(self)),
             "about": self._about,
             **house_handlers(self),
         }
-        return handlers | compare_handlers(self)
+        return handlers | compare_handlers(self) | lab_handlers(self)
 
     def _make_body(self) -> None:
         body = QWidget()
@@ -134,7 +133,7 @@ class MainWindow(QMainWindow):
     def _make_docks(self) -> None:
         self.tuning = TuningPanel(self.studio)
         self.tuning.overlay_chosen.connect(lambda map_id: self.session.set_overlay(map_id=map_id))
-        self.rd_panel = RdPanel(self.session)
+        self.rd_panel = RdPanel(self.studio)
         self.docks = {
             "tuning": self.make_dock("Tuning", self.tuning, Qt.DockWidgetArea.RightDockWidgetArea),
             "rd": self.make_dock("Rate and distortion", self.rd_panel, Qt.DockWidgetArea.BottomDockWidgetArea),
@@ -245,10 +244,6 @@ class MainWindow(QMainWindow):
     def _toggle_overlay(self, map_id: str) -> None:
         """Show a map, or nothing where it is shown already."""
         self.session.set_overlay(map_id="" if self.session.overlay.map_id == map_id else map_id)
-
-    def _next_metric(self) -> None:
-        metrics = list(Metric)
-        self.session.set_metric(metrics[(metrics.index(self.session.metric) + 1) % len(metrics)])
 
     def _about(self) -> None:
         models = [text for _, text in self.studio.models()]

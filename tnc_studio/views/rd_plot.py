@@ -1,31 +1,53 @@
-"""`RdPlot`: rate against quality of the open picture, with the present points ringed and values under the mouse."""
+"""`RdPlot`: rate against quality of a picture or of their mean, with the present points ringed; a click shows one."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from html import escape
 
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from codec.rd.curves import RATE_NAMES, Curve, Rate, curves_of
+from codec.rd.plot import common_pictures
 from codec.rd.rows import RdRow
+from codec.rd.style import style_of
 from tnc_studio.model.captions import format_bytes
 from tnc_studio.model.curves import Metric
+from tnc_studio.model.lab import LIVE, curve_labels, shown_points, turns_of
 from tnc_studio.model.renditions import TNC, Rendition, State
 from tnc_studio.model.session import Session
+from tnc_studio.services.bd import shown_picture, shown_rows
 from tnc_studio.theme.codec_colors import codec_color, codec_symbol, codec_width_px
 from tnc_studio.theme.palette import current
 
 # What stands for a plot symbol in text.
 _GLYPHS = {"o": "\u25cf", "s": "\u25a0", "t1": "\u25b2", "t": "\u25bc", "d": "\u25c6", "+": "+", "x": "\u00d7"}
+_DASHES = {"-": Qt.PenStyle.SolidLine, "--": Qt.PenStyle.DashLine, "-.": Qt.PenStyle.DashDotLine,
+           ":": Qt.PenStyle.DotLine}  # fmt: skip
 HOVER_PX = 14
 RING_PX = 17
+Key = tuple[str, str]
+"""Codec and settings of a curve."""
+
+
+@dataclass(frozen=True)
+class PlotPoint:
+    """One point on the screen; means have no row."""
+
+    x: float
+    y: float
+    label: str
+    row: RdRow | None
 
 
 class RdPlot(QWidget):
-    """The plot. Reads the session's curves and renditions."""
+    """The plot. Reads the session's curves, lab and renditions."""
+
+    point_chosen = Signal(object)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -40,7 +62,10 @@ class RdPlot(QWidget):
         self.legend = QLabel()
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.legend.setAccessibleName("Legend of the plot")
-        self._curves: dict[str, pg.PlotDataItem] = {}
+        self.legend.setWordWrap(True)
+        self.legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._curves: dict[Key, pg.PlotDataItem] = {}
+        self._points: dict[Key, list[PlotPoint]] = {}
         self._rings = pg.ScatterPlotItem(size=RING_PX, pxMode=True)
         self._rings.setZValue(20)
         self._item.addItem(self._rings, ignoreBounds=True)
@@ -49,11 +74,13 @@ class RdPlot(QWidget):
         self._item.addItem(self._hover, ignoreBounds=True)
         self._hover.hide()
         self._plot.scene().sigMouseMoved.connect(self._moved)
+        self._plot.scene().sigMouseClicked.connect(lambda event: self._clicked(event.scenePos()))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._plot)
-        session.curves_changed.connect(self.refresh)
-        session.metric_changed.connect(self.refresh)
+        for event in (session.curves_changed, session.metric_changed, session.lab.rows_changed,
+                      session.lab.view_changed):  # fmt: skip
+            event.connect(self.refresh)
         session.rendition_changed.connect(lambda _: self._refresh_rings())
         self.apply_theme()
 
@@ -73,49 +100,56 @@ class RdPlot(QWidget):
         self._curves.clear()
         self.refresh()
 
+    @property
+    def drawn(self) -> dict[Key, list[PlotPoint]]:
+        """Points of every curve that is drawn."""
+        return dict(self._points)
+
     def refresh(self) -> None:
         """Draw the curves anew."""
-        metric, curves = self._session.metric, self._session.curves
-        self._item.setLabel("bottom", "bits per pixel")
+        session, view = self._session, self._session.lab.view
+        picture, rows = shown_picture(session), shown_rows(session)
+        metric, rate = session.metric, view.rate
+        self._item.setLabel(
+            "bottom", RATE_NAMES["bpp"] if rate == "bpp" else "size", units=None if rate == "bpp" else "B"
+        )
         self._item.setLabel("left", metric.axis)
-        for codec in [codec for codec in self._curves if codec not in curves.codecs()]:
-            self._item.removeItem(self._curves.pop(codec))
-        for codec in self._session.labels:
-            points = self._points(codec, metric)
+        curves = curves_of(rows)
+        common = common_pictures(curves)
+        labels = curve_labels(curves, session.labels)
+        self._points = {}
+        entries = []
+        for curve, label, turn in zip(curves, labels, turns_of(curves), strict=True):
+            points = shown_points(curve, picture, metric.value, rate, common)
             if not points:
                 continue
-            if codec not in self._curves:
-                self._curves[codec] = self._make_curve(codec)
-            self._curves[codec].setData([x for x, _, _ in points], [y for _, y, _ in points])
-        self.legend.setText(
-            "&nbsp;&nbsp;&nbsp;".join(
-                self._legend_entry(codec) for codec in self._session.labels if codec in self._curves
-            )
-        )
+            key = (curve.codec, curve.settings)
+            self._points[key] = [PlotPoint(x, y, label, row) for x, y, row in points]
+            self._draw(key, curve, turn)
+            entries.append(_legend_entry(curve.codec, label, turn))
+        for key in [key for key in self._curves if key not in self._points]:
+            self._item.removeItem(self._curves.pop(key))
+        self.legend.setText(" &nbsp; ".join(entries))
+        self.legend.setToolTip("<br>".join(entries))
         self._refresh_rings()
 
-    def _legend_entry(self, codec: str) -> str:
-        label = escape(self._session.labels.get(codec, codec)).replace(" ", "&nbsp;")
-        glyph = _GLYPHS.get(codec_symbol(codec), "*")
-        return f"<span style='color:{codec_color(codec)}'>{glyph}</span>&nbsp;{label}"
-
-    def _make_curve(self, codec: str) -> pg.PlotDataItem:
-        color = codec_color(codec)
-        curve = pg.PlotDataItem(
-            pen=pg.mkPen(color, width=codec_width_px(codec)), symbol=codec_symbol(codec), symbolSize=7,
-            symbolBrush=color, symbolPen=pg.mkPen(current().plot, width=1), antialias=True,
-        )  # fmt: skip
-        self._item.addItem(curve)
-        return curve
-
-    def _points(self, codec: str, metric: Metric) -> list[tuple[float, float, RdRow]]:
-        pairs = [(row.bpp, metric.height_db(row), row) for row in self._session.curves.rows(codec)]
-        return [(x, y, row) for x, y, row in pairs if x is not None and y is not None]
+    def _draw(self, key: Key, curve: Curve, turn: int) -> None:
+        if key not in self._curves:
+            color = codec_color(curve.codec)
+            self._curves[key] = pg.PlotDataItem(
+                symbol=codec_symbol(curve.codec), symbolSize=7, symbolBrush=color,
+                symbolPen=pg.mkPen(current().plot, width=1), antialias=True,
+            )  # fmt: skip
+            self._item.addItem(self._curves[key])
+        dash = _DASHES[style_of(curve.codec, turn).dash]
+        self._curves[key].setPen(pg.mkPen(codec_color(curve.codec), width=codec_width_px(curve.codec), style=dash))
+        points = self._points[key]
+        self._curves[key].setData([point.x for point in points], [point.y for point in points])
 
     def _refresh_rings(self) -> None:
-        spots = []
-        for rendition in self._session.renditions.values():
-            place = ring_place(rendition, self._session.metric)
+        view, spots = self._session.lab.view, []
+        for rendition in self._session.renditions.values() if view.picture == LIVE else ():
+            place = ring_place(rendition, self._session.metric, view.rate)
             if place is not None:
                 estimate = rendition.state is State.PREVIEW
                 style = Qt.PenStyle.DotLine if estimate else Qt.PenStyle.SolidLine
@@ -123,30 +157,52 @@ class RdPlot(QWidget):
                 spots.append({"pos": place, "pen": pen, "brush": pg.mkBrush(None), "symbol": "o"})
         self._rings.setData(spots)
 
-    def _moved(self, position: QPointF) -> None:
-        """Show the nearest point's values."""
+    def point_at(self, position: QPointF) -> PlotPoint | None:
+        """The point nearest to a place in the scene, if one is near."""
         box = self._item.getViewBox()
-        best: tuple[float, float, float, RdRow] | None = None
-        for codec in self._curves:
-            for x, y, row in self._points(codec, self._session.metric):
-                place = box.mapViewToScene(QPointF(x, y))
+        best: tuple[float, PlotPoint] | None = None
+        for points in self._points.values():
+            for point in points:
+                place = box.mapViewToScene(QPointF(point.x, point.y))
                 distance = math.hypot(place.x() - position.x(), place.y() - position.y())
                 if distance <= HOVER_PX and (best is None or distance < best[0]):
-                    best = (distance, x, y, row)
-        if best is None:
+                    best = (distance, point)
+        return None if best is None else best[1]
+
+    def _moved(self, position: QPointF) -> None:
+        """Show the nearest point's values."""
+        point = self.point_at(position)
+        if point is None:
             self._hover.hide()
+            self._plot.viewport().unsetCursor()
             return
-        _, x, y, row = best
-        self._hover.setText(hover_text(row, self._session.labels.get(row.codec, row.codec), self._session.metric))
-        (x0, x1), (y0, y1) = box.viewRange()
-        self._hover.setAnchor((1.05 if x > (x0 + x1) / 2 else -0.05, -0.1 if y > (y0 + y1) / 2 else 1.1))
-        self._hover.setPos(x, y)
+        self._plot.viewport().setCursor(Qt.CursorShape.PointingHandCursor)
+        metric, rate = self._session.metric, self._session.lab.view.rate
+        text = mean_text(point, metric, rate) if point.row is None else hover_text(point.row, point.label, metric)
+        self._hover.setText(text)
+        (x0, x1), (y0, y1) = self._item.getViewBox().viewRange()
+        right, top = point.x > (x0 + x1) / 2, point.y > (y0 + y1) / 2
+        self._hover.setAnchor((1.05 if right else -0.05, -0.1 if top else 1.1))
+        self._hover.setPos(point.x, point.y)
         self._hover.show()
 
+    def _clicked(self, position: QPointF) -> None:
+        point = self.point_at(position)
+        if point is not None and point.row is not None:
+            self.point_chosen.emit(point.row)
 
-def ring_place(rendition: Rendition, metric: Metric) -> tuple[float, float] | None:
+
+def _legend_entry(codec: str, label: str, turn: int) -> str:
+    glyph = _GLYPHS.get(codec_symbol(codec), "*")
+    dashed = {1: "- -", 2: "-\u00b7-", 3: "\u00b7\u00b7\u00b7"}.get(turn % 4, "")
+    text = f"{escape(label)} {dashed}".strip().replace(" ", "&nbsp;")
+    return f"<span style='color:{codec_color(codec)}'>{glyph}</span>&nbsp;{text}"
+
+
+def ring_place(rendition: Rendition, metric: Metric, rate: Rate = "bpp") -> tuple[float, float] | None:
     """Where the ring of a rendition stands; a preview has one only where its PSNR is the axis."""
-    if rendition.bpp is None or rendition.state not in (State.FINAL, State.PREVIEW):
+    where = rendition.bpp if rate == "bpp" else rendition.size_bytes
+    if where is None or rendition.state not in (State.FINAL, State.PREVIEW):
         return None
     if rendition.run is not None:
         row = RdRow(
@@ -159,7 +215,7 @@ def ring_place(rendition: Rendition, metric: Metric) -> tuple[float, float] | No
         value = metric.height_db(row)
     else:
         value = rendition.psnr_db if metric is Metric.PSNR_RGB and rendition.id == TNC else None
-    return None if value is None or not math.isfinite(value) else (rendition.bpp, value)
+    return None if value is None or not math.isfinite(value) else (float(where), value)
 
 
 def hover_text(row: RdRow, label: str, metric: Metric) -> str:
@@ -173,4 +229,14 @@ def hover_text(row: RdRow, label: str, metric: Metric) -> str:
         lines.append(f"{metric.short} {metric.text(value)}")
     if row.encode_s is not None and row.decode_s is not None:
         lines.append(f"encode {row.encode_s:.2f} s, decode {row.decode_s:.2f} s")
+    if row.kmac_per_px is not None:
+        effort = "" if row.effort is None else f", effort {row.effort:g}"
+        lines.append(f"{row.kmac_per_px:.1f} kMAC/px{effort}")
+    lines.append(f"from {row.origin}" if row.origin else "click to show it in the current pane")
     return "\n".join(lines)
+
+
+def mean_text(point: PlotPoint, metric: Metric, rate: Rate) -> str:
+    """Values of a mean over pictures."""
+    size = f"{point.x:.3f} bpp" if rate == "bpp" else format_bytes(round(point.x))
+    return f"{point.label}, mean\n{size}\n{metric.short} {metric.text(point.y)}"

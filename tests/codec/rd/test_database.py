@@ -99,13 +99,14 @@ def test_past_runs_are_exactly_what_they_were(database: RdDatabase, rows: list[R
         replace(rows[0], psnr_rgb_db=math.inf, origin="other.csv"),
         RdRow("vvc", "VVC", "", "", error="ffmpeg is missing"),
     ]
-    first = database.keep_run("two pictures", {"Machine": "this one"}, rows)
+    first = database.keep_run("two pictures", {"Machine": "this one"}, rows, {"a.png": "/pictures/a.png"})
     second = database.keep_run("odd", {}, odd)
     assert database.rows_of(first) == rows
     assert database.rows_of(second) == odd
     past = database.past_runs()
     assert [(run.id, run.title, run.rows) for run in past] == [(second, "odd", 2), (first, "two pictures", len(rows))]
     assert past[1].conditions == {"Machine": "this one"}
+    assert [run.paths for run in past] == [{}, {"a.png": "/pictures/a.png"}]
     with pytest.raises(InputError, match=f"there is no RD run 99 .there are: {second}, {first}"):
         database.rows_of(99)
 
@@ -137,6 +138,20 @@ def test_what_is_no_database_is_refused(tmp_path: Path, content: bytes | None) -
     with pytest.raises(InputError, match="the RD database cannot be used"):
         RdDatabase(path)
     assert content is None or path.read_bytes() == content
+
+
+def test_a_database_of_version_1_goes_on(database: RdDatabase, rows: list[RdRow]) -> None:
+    number = database.keep_run("old", {}, rows)
+    database.close()
+    with sqlite3.connect(database.path) as raw:
+        raw.execute("ALTER TABLE runs DROP COLUMN paths")
+        raw.execute("PRAGMA user_version = 1")
+    raw.close()
+    again = RdDatabase(database.path)
+    assert again.rows_of(number) == rows
+    assert again.past_runs()[0].paths == {}
+    again.keep_run("new", {}, rows, {"a.png": "a"})
+    assert RdDatabase(database.path).past_runs()[0].paths == {"a.png": "a"}
 
 
 def test_a_later_version_is_refused(database: RdDatabase) -> None:

@@ -165,16 +165,16 @@ def test_overlay_with_legend_and_value_at_the_cursor(opened: MainWindow) -> None
 
 
 def test_plot_and_bd_table(qtbot: QtBot, opened: MainWindow) -> None:
-    plot, table = opened.rd_panel.plot, opened.rd_panel.table
-    assert set(plot._curves) == {"tnc", "bpg", "jpeg"}
+    plot, table = opened.rd_panel.plot, opened.rd_panel.bd.table
+    assert [codec for codec, _ in plot.drawn] == ["tnc", "bpg", "jpeg"]
     assert len(plot._rings.data) == 3
     assert table.rowCount() == 2
     values = [table.item(row, column).text() for row in range(2) for column in range(1, 5)]
     assert all(text.endswith((" %", " dB")) for text in values)
-    x, y, row = plot._points("tnc", Metric.PSNR_RGB)[3]
-    plot._moved(plot._item.getViewBox().mapViewToScene(QPointF(x, y)))
+    point = next(iter(plot.drawn.values()))[3]
+    plot._moved(plot._item.getViewBox().mapViewToScene(QPointF(point.x, point.y)))
     assert plot._hover.isVisible()
-    assert f"{row.psnr_rgb_db:.2f} dB" in plot._hover.toPlainText()
+    assert f"{point.row.psnr_rgb_db:.2f} dB" in plot._hover.toPlainText()
     plot._moved(QPointF(-50, -50))
     assert not plot._hover.isVisible()
     opened.actions_by_id["metric_next"].trigger()
