@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing of parser, salvager, alpha and decoder by atheris.
 
-`pip install -e ".[fuzz]"`, then `python -m tests.fuzz.fuzz_decode CORPUS -max_total_time=600`; the corpus starts with
-the conformance set. Checksums are made right before a stream is decoded, so that the fuzzer reaches what lies behind them.
+`pip install -e ".[fuzz]"`, then `python -m tests.fuzz.fuzz_decode CORPUS -max_total_time=600`. The corpus starts with
+the conformance set. Checksums are made right before a stream is decoded, so that the fuzzer reaches what lies behind.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A seeded run of damaged streams: `python -m tests.fuzz.mutate --count 100000 --seed 1`.
 
 Three kinds of damage. *Plain*: bytes change, vanish or appear; every byte of a stream is under a checksum, so none may
-decode. *Signed*: bytes of payloads and header fields change and all checksums are made right again, as an attacker
-would do it; then the decoder may give any picture within its limits, or an error. *Scanned*: plain damage for the salvager.
+decode. *Signed*: bytes of payloads and of the header change and all checksums are made right again, as an attacker
+would do it; then the decoder may give any picture within its limits, or an error. *Scanned*: plain damage, salvaged.
 """
 
 from __future__ import annotations
