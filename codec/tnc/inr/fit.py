@@ -27,6 +27,9 @@ from codec.tnc.inr.quantise import noisy_round
 from codec.tnc.inr.rate import laplace_bits
 from codec.tnc.inr.weights import BlockBases, changed
 
+GROUP_PIXELS = 1_000_000
+"""Pixels that a thread works on at a time: about 2 GB of memory."""
+
 
 @dataclass(eq=False)
 class Group:
@@ -60,7 +63,7 @@ class Group:
     latents: list[torch.Tensor]
     own: torch.Tensor
     net: InrNet
-    generator: torch.Generator
+    generators: list[torch.Generator]
 
     @property
     def pixels(self) -> int:
@@ -99,7 +102,7 @@ class Fit:
         self.qps16 = [round(qp * QP_STEPS) for qp in qps]
         self.targets, self.weights = targets, weights
         self.threads = 1 if device.type != "cpu" else options.threads or max(1, min(8, os.cpu_count() or 1))
-        self.groups = [self._group(index, number) for number, index in enumerate(self._deal())]
+        self.groups = [self._group(index) for index in self._deal()]
         elements = BlockBases.of(base, self.qps16[:1]).values.shape[1]
         rows = 1 if options.differences == "shared" else 0
         self.shared = torch.zeros(rows, elements, device=device, requires_grad=rows > 0)
@@ -118,16 +121,17 @@ class Fit:
         self.mean_pixels = sum(pixels) / len(pixels)
 
     def _deal(self) -> list[list[int]]:
-        """Blocks by size, in as many parts as there are threads."""
+        """Blocks by size, in as many parts as there are threads, or more where blocks are large."""
         parts = []
         sizes = [tuple(t.shape[1:]) for t in self.targets]
-        most = -(-len(sizes) // self.threads)
+        share = -(-len(sizes) // self.threads)
         for size in dict.fromkeys(sizes):
             index = [i for i, s in enumerate(sizes) if s == size]
+            most = min(share, max(1, GROUP_PIXELS // (size[0] * size[1])))
             parts += [index[i : i + most] for i in range(0, len(index), most)]
         return parts
 
-    def _group(self, index: list[int], number: int) -> Group:
+    def _group(self, index: list[int]) -> Group:
         base, device = self.base, self.device
         bases = BlockBases.of(base, [self.qps16[i] for i in index])
         target = torch.stack([self.targets[i].float() for i in index]).to(device)
@@ -143,7 +147,7 @@ class Fit:
             step, bases.to(device), bases.unit(self.options.exponents).to(device), self._start(index, target, step),
             torch.zeros(rows, bases.values.shape[1], device=device, requires_grad=rows > 0),
             network_with(base.config, bases.weights(bases.values)).to(device),
-            torch.Generator(device).manual_seed(number + 1),
+            [torch.Generator(device).manual_seed(i + 1) for i in index],
         )  # fmt: skip
 
     @torch.no_grad()
@@ -166,7 +170,7 @@ class Fit:
         alive = self.mask.alive(group.index, common[-1] if self.mask.scores.shape[0] else None)
         if alive is not None:
             vector = vector * alive
-        q = [noisy_round(y, temperature, noise, group.generator) for y in group.latents]
+        q = [noisy_round(y, temperature, noise, group.generators) for y in group.latents]
         predictions, x_hat = functional_call(group.net, group.bases.weights(vector), (q, group.step))
         bits = [laplace_bits(y - mean, index).sum((1, 2)) for y, (mean, index) in zip(q, predictions, strict=True)]
         error = (x_hat - group.target).square()
@@ -222,6 +226,7 @@ class Fit:
             group.latents = [kept[id(y)] for y in group.latents]
             group.own = kept.get(id(group.own), group.own)
             group.index = [group.index[row] for row in keep]
+            group.generators = [group.generators[row] for row in keep]
             group.target, group.lmbda, group.step = group.target[keep], group.lmbda[keep], group.step[keep]
             group.unit, group.bases = group.unit[keep], group.bases.pick(keep)
             group.weight = None if group.weight is None else group.weight[keep]

@@ -41,11 +41,11 @@ class FitOptions:
     differences: Literal["own", "shared", "none"] = "own"
     mask_ratio: float = 1.0
     start: Literal["analysis", "zero"] = "analysis"
-    lr_latents: float = 0.06
-    lr_differences: float = 0.05
+    lr_latents: float = 0.16
+    lr_differences: float = 0.4
     temperature: tuple[float, float] = (0.3, 0.1)
     noise: tuple[float, float] = (0.22, 0.12)
     polish_share: float = 0.05
-    sparsity: float = 1.0
+    sparsity: float = 0.5
     exponents: tuple[int, ...] = EXPONENTS
     threads: int = 0

@@ -61,7 +61,9 @@ def test_a_fit_lowers_j_and_decodes_to_what_it_says(base: InrBase, targets: list
 
 def test_threads_do_not_change_the_outcome(base: InrBase, targets: list[torch.Tensor]) -> None:
     one, two = (fit(base, targets, FitOptions(iterations=6, threads=n)) for n in (1, 3))
-    assert [b.payload for b in one.blocks][2] == [b.payload for b in two.blocks][2]
+    for block, other in zip(one.blocks, two.blocks, strict=True):
+        torch.testing.assert_close(block.pixels, other.pixels, atol=0.02, rtol=0)
+        assert len(block.payload) == pytest.approx(len(other.payload), rel=0.02)
 
 
 def test_weights_of_the_error_move_the_quality(base: InrBase, targets: list[torch.Tensor]) -> None:

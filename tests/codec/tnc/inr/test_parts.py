@@ -170,9 +170,10 @@ def test_rounding_goes_from_soft_to_hard() -> None:
     assert torch.equal(hard, torch.floor(x + 0.5))
     hard.sum().backward()
     assert torch.equal(x.grad, torch.ones(81))
-    generator = torch.Generator().manual_seed(1)
-    noisy = noisy_round(x, 0.3, 0.2, generator)
-    assert not torch.equal(noisy, noisy_round(x, 0.3, 0.2, generator))
+    rows = x.detach().view(1, -1).repeat(2, 1)
+    both = noisy_round(rows, 0.3, 0.2, [torch.Generator().manual_seed(seed) for seed in (1, 2)])
+    assert not torch.equal(both[0], both[1])
+    assert torch.equal(noisy_round(rows[1:], 0.3, 0.2, [torch.Generator().manual_seed(2)])[0], both[1])
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 64, 67])
