@@ -155,7 +155,8 @@ def curves_of(rows: Sequence[RdRow]) -> list[Curve]:
     for row in rows:
         if row.error or not row.picture:
             continue
-        curve = curves.setdefault((row.codec, row.settings), Curve(row.codec, row.settings, row.label))
+        if (curve := curves.get((row.codec, row.settings))) is None:
+            curve = curves[row.codec, row.settings] = Curve(row.codec, row.settings, row.label)
         curve.rows.setdefault(row.picture, []).append(row)
     return list(curves.values())
 

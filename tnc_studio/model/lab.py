@@ -108,11 +108,11 @@ class LabProgress:
         """One line: points, and the time that the rest will take."""
         if not self.total:
             return ""
-        parts = [f"{self.done} of {self.total} points"]
+        parts = [f"{self.done}/{self.total} points"]
         if self.failed:
             parts.append(f"{self.failed} failed")
         if 0 < self.done < self.total and self.seconds > 1:
-            parts.append(f"about {duration(self.seconds / self.done * (self.total - self.done))} left")
+            parts.append(f"{duration(self.seconds / self.done * (self.total - self.done))} left")
         return ", ".join(parts)
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from PySide6.QtCore import QTimer
+
 from codec.anchors.base import Anchor
 from codec.errors import Cancelled, CodecError, InputError
 from codec.files import read_picture, write_bytes
@@ -29,6 +31,7 @@ from tnc_studio.services.jobs import DEVICE, FILES, JobService
 from tnc_studio.services.lanes import Priority
 from tnc_studio.services.trouble import report
 
+FLUSH_MS = 250
 PICTURES_KEPT = 3
 """Decoded originals that stay in memory: the lanes work on neighbouring pictures."""
 
@@ -74,6 +77,11 @@ class LabService:
         self._reading = threading.Lock()
         self._began_s = 0.0
         self._metrics: tuple[str, ...] = ()
+        self._arrived: list[RdRow] = []
+        self._flush_due = QTimer()
+        self._flush_due.setSingleShot(True)
+        self._flush_due.setInterval(FLUSH_MS)
+        self._flush_due.timeout.connect(self._flush)
         self.paths: dict[str, Path] = {}
 
     def start(self, spec: LabSpec) -> None:
@@ -187,6 +195,7 @@ class LabService:
 
     def stop(self) -> None:
         """The window closes."""
+        self._flush_due.stop()
         self._queues.clear()
         self._working.clear()
         self._lab.state = LabState.IDLE
@@ -240,11 +249,20 @@ class LabService:
         if self._working.get(lane) is not task:
             return
         del self._working[lane]
-        self._lab.add_rows([row])
+        self._arrived.append(row)
+        if not self._flush_due.isActive():
+            self._flush_due.start()
         failed = self._lab.progress.failed + bool(row.error)
         self._lab.set_state(progress=replace(self._progress(), done=self._lab.progress.done + 1, failed=failed))
         self._pump(lane)
         self._finish_if_done()
+
+    def _flush(self) -> None:
+        """Show the points that have come: some at a time, for plots and tables are drawn anew."""
+        self._flush_due.stop()
+        arrived, self._arrived = self._arrived, []
+        if arrived:
+            self._lab.add_rows(arrived)
 
     def _failed(self, lane: str, task: Task, error: BaseException) -> None:
         if isinstance(error, Cancelled):
@@ -263,6 +281,7 @@ class LabService:
     def _finish_if_done(self) -> None:
         if self._lab.state is LabState.RUNNING and not self._working and not any(self._queues.values()):
             progress = self._progress()
+            self._flush()
             self._lab.set_state(LabState.IDLE, progress)
             failed = f", {progress.failed} failed" if progress.failed else ""
             self._session.tell(f"RD run finished: {_count(progress.done, 'point')}{failed}")
@@ -270,6 +289,7 @@ class LabService:
 
     def _stop_work(self) -> None:
         """Take the points at work back into their queues."""
+        self._flush()
         for lane, task in self._working.items():
             self._jobs.cancel(f"lab.{lane}")
             self._queues[lane].appendleft(task)

@@ -42,6 +42,7 @@ from tnc_studio.views.widgets import ElidedLabel, swatch_icon
 CHOSEN_AT_FIRST = ("tnc", "bpg", "jpeg")
 TNC_SPECS = ("tnc", "tnc:1")
 USUAL = "usual"
+BAR_WIDTH_PX = 56
 
 
 class LabSetup(QWidget):
@@ -179,7 +180,7 @@ class LabSetup(QWidget):
         self.cancel = _button("Give up", "End the run; what is measured stays", self._studio.lab.cancel)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
-        self.bar.setFixedWidth(90)
+        self.bar.setFixedWidth(BAR_WIDTH_PX)
         self.bar.setAccessibleName("Progress of the RD run")
         self.state = ElidedLabel()
         self.state.setAccessibleName("State of the RD run")
@@ -245,7 +246,7 @@ class LabSetup(QWidget):
         self.bar.setRange(0, max(1, progress.total))
         self.bar.setValue(progress.done)
         self.bar.setVisible(not idle)
-        head = {LabState.IDLE: "", LabState.RUNNING: "", LabState.PAUSED: "Paused: "}[state]
+        head = {LabState.IDLE: "", LabState.RUNNING: "", LabState.PAUSED: "paused at "}[state]
         self.state.setText(head + (progress.text() if progress.total or idle else "planning\u2026"))
 
     def _take_open_picture(self) -> None:

@@ -27,6 +27,8 @@ from tnc_studio.theme.palette import current
 from tnc_studio.theme.tokens import SWATCH_PX
 from tnc_studio.views.widgets import scaled_font, swatch_icon
 
+ROWS_MEASURED = 40
+"""Rows that the widths of columns are taken from."""
 SORT_ROLE = Qt.ItemDataRole.UserRole
 Index = QModelIndex | QPersistentModelIndex
 
@@ -184,6 +186,7 @@ class PointsTable(QTableView):
         header.setFont(scaled_font(header, 0.92))
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setHighlightSections(False)
+        header.setResizeContentsPrecision(ROWS_MEASURED)
         self.doubleClicked.connect(self._chosen)
 
     def set_rows(self, rows: list[RdRow]) -> None:

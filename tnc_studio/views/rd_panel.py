@@ -15,7 +15,7 @@ from tnc_studio.model.lab import AVERAGE, LIVE
 from tnc_studio.services.bd import shown_rows
 from tnc_studio.services.studio import Studio
 from tnc_studio.services.trouble import report
-from tnc_studio.theme.tokens import SPACE_M, SPACE_S
+from tnc_studio.theme.tokens import SPACE_M, SPACE_S, SPACE_XS
 from tnc_studio.views.bd_table import BdTable
 from tnc_studio.views.lab_setup import LabSetup
 from tnc_studio.views.points_table import PointsTable
@@ -87,11 +87,12 @@ class RdPanel(QWidget):
         head.setSpacing(SPACE_S)
         for widget in (self.metric_choice, QLabel("over"), self.rate_choice, self.picture_choice):
             head.addWidget(widget)
-        head.addWidget(self.plot.legend, 1)
+        head.addStretch(1)
         column = QVBoxLayout(side)
         column.setContentsMargins(0, 0, SPACE_S, 0)
-        column.setSpacing(SPACE_S)
+        column.setSpacing(SPACE_XS)
         column.addLayout(head)
+        column.addWidget(self.plot.legend)
         column.addWidget(self.plot, 1)
         return side
 

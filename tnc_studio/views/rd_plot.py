@@ -66,6 +66,7 @@ class RdPlot(QWidget):
         self.legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._curves: dict[Key, pg.PlotDataItem] = {}
         self._points: dict[Key, list[PlotPoint]] = {}
+        self._looks: dict[Key, tuple[int, list[tuple[float, float]]]] = {}
         self._rings = pg.ScatterPlotItem(size=RING_PX, pxMode=True)
         self._rings.setZValue(20)
         self._item.addItem(self._rings, ignoreBounds=True)
@@ -141,10 +142,14 @@ class RdPlot(QWidget):
                 symbolPen=pg.mkPen(current().plot, width=1), antialias=True,
             )  # fmt: skip
             self._item.addItem(self._curves[key])
+            self._looks.pop(key, None)
+        places = [(point.x, point.y) for point in self._points[key]]
+        if self._looks.get(key) == (turn, places):
+            return  # nothing new: drawing is what costs
+        self._looks[key] = (turn, places)
         dash = _DASHES[style_of(curve.codec, turn).dash]
-        self._curves[key].setPen(pg.mkPen(codec_color(curve.codec), width=codec_width_px(curve.codec), style=dash))
-        points = self._points[key]
-        self._curves[key].setData([point.x for point in points], [point.y for point in points])
+        pen = pg.mkPen(codec_color(curve.codec), width=codec_width_px(curve.codec), style=dash)
+        self._curves[key].setData([x for x, _ in places], [y for _, y in places], pen=pen)
 
     def _refresh_rings(self) -> None:
         view, spots = self._session.lab.view, []
@@ -153,7 +158,8 @@ class RdPlot(QWidget):
             if place is not None:
                 estimate = rendition.state is State.PREVIEW
                 style = Qt.PenStyle.DotLine if estimate else Qt.PenStyle.SolidLine
-                pen = pg.mkPen(codec_color(rendition.id), width=2.4, style=style)
+                color = codec_color(rendition.id if rendition.run is None else rendition.run.codec)
+                pen = pg.mkPen(color, width=2.4, style=style)
                 spots.append({"pos": place, "pen": pen, "brush": pg.mkBrush(None), "symbol": "o"})
         self._rings.setData(spots)
 
@@ -194,7 +200,7 @@ class RdPlot(QWidget):
 
 def _legend_entry(codec: str, label: str, turn: int) -> str:
     glyph = _GLYPHS.get(codec_symbol(codec), "*")
-    dashed = {1: "- -", 2: "-\u00b7-", 3: "\u00b7\u00b7\u00b7"}.get(turn % 4, "")
+    dashed = {1: "\u2011\u2009\u2011", 2: "\u2011\u00b7\u2011", 3: "\u00b7\u00b7\u00b7"}.get(turn % 4, "")
     text = f"{escape(label)} {dashed}".strip().replace(" ", "&nbsp;")
     return f"<span style='color:{codec_color(codec)}'>{glyph}</span>&nbsp;{text}"
 

@@ -49,9 +49,9 @@ def test_the_view_falls_back_to_the_open_picture() -> None:
 
 def test_progress_in_words() -> None:
     assert LabProgress().text() == ""
-    assert LabProgress(0, 20).text() == "0 of 20 points"
-    assert LabProgress(5, 20, 1, 10.0).text() == "5 of 20 points, 1 failed, about 30 s left"
-    assert LabProgress(20, 20, 0, 50.0).text() == "20 of 20 points"
+    assert LabProgress(0, 20).text() == "0/20 points"
+    assert LabProgress(5, 20, 1, 10.0).text() == "5/20 points, 1 failed, 30 s left"
+    assert LabProgress(20, 20, 0, 50.0).text() == "20/20 points"
     assert [duration(seconds) for seconds in (20, 600, 9000)] == ["20 s", "10 min", "2.5 h"]
 
 

@@ -75,7 +75,7 @@ def test_set_up_and_run_from_the_window(qtbot: QtBot, lab_window: MainWindow, pi
     assert setup.pause.isEnabled()
     qtbot.waitUntil(lambda: lab_window.session.lab.state is LabState.IDLE, timeout=LONG_MS)
     qtbot.waitUntil(lambda: not lab_window.studio.jobs.busy(), timeout=LONG_MS)
-    assert setup.state.text() == "4 of 4 points"
+    assert setup.state.text() == "4/4 points"
     assert setup.past.count() == 2
     rows = lab_window.session.lab.rows
     assert [row.quality for row in rows] == [25, 45, 65, 85]
