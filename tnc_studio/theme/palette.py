@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
+from codec.resources import resource
 from tnc_studio.theme.tokens import RADIUS_PX, THEMES, Tokens
 
 _Role = QPalette.ColorRole
@@ -96,6 +97,12 @@ def style_sheet(tokens: Tokens) -> str:
         border-bottom: 1px solid {tokens.border}; padding: 4px 6px; font-weight: 600; }}
     QTableCornerButton::section {{ background: {tokens.panel}; border: 0; }}
     QProgressBar {{ border: 0; border-radius: 3px; background: {tokens.border}; max-height: 6px; min-height: 6px; }}
+    QCheckBox::indicator, QTreeView::indicator {{ width: 13px; height: 13px; border: 1px solid {tokens.muted};
+        border-radius: 3px; background: {tokens.sunken}; }}
+    QCheckBox::indicator:hover, QTreeView::indicator:hover {{ border-color: {tokens.accent}; }}
+    QCheckBox::indicator:checked, QTreeView::indicator:checked {{ border-color: {tokens.accent};
+        background: {tokens.accent}; image: url("{resource("icons/check.svg").as_posix()}"); }}
+    QCheckBox::indicator:disabled {{ border-color: {tokens.border}; background: {tokens.panel}; }}
     QProgressBar::chunk {{ background: {tokens.accent}; border-radius: 3px; }}
     """
 

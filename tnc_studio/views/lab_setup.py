@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 from codec.errors import CodecError
 from codec.metrics.measure import EXTRA, METRICS
 from codec.rd.engine import get_codec
+from codec.tnc.settings import EFFORTS
 from tnc_studio.model.lab import CodecChoice, LabSpec, LabState, parse_qualities
 from tnc_studio.model.renditions import TNC
 from tnc_studio.model.source import PICTURE_SUFFIXES
@@ -40,7 +41,7 @@ from tnc_studio.views.dialogs import open_filter
 from tnc_studio.views.widgets import ElidedLabel, swatch_icon
 
 CHOSEN_AT_FIRST = ("tnc", "bpg", "jpeg")
-TNC_SPECS = ("tnc", "tnc:1")
+TNC_SPECS = tuple(f"tnc:{effort}" if effort else "tnc" for effort in EFFORTS)
 USUAL = "usual"
 BAR_WIDTH_PX = 56
 
