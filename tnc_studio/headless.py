@@ -6,7 +6,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from PySide6.QtCore import QEventLoop, QMessageLogContext, QSettings, QTimer, QtMsgType, qInstallMessageHandler
@@ -148,7 +148,7 @@ def write_results(studio: Studio, out_dir: Path) -> list[str]:
     stem = Path(session.source.name).stem
     write_bytes(out_dir / f"{stem}.tnc", target.stream)
     lines = [_line(target, "")]
-    matches = _matches(session, target)
+    matches = _matches(session, target, studio.anchors.anchors)
     for match in matches:
         if match.run is None or match.mismatch_percent is None:
             lines.append(f"  {match.label}: {match.error}")
@@ -167,10 +167,10 @@ def write_results(studio: Studio, out_dir: Path) -> list[str]:
     return lines
 
 
-def _matches(session: Session, target: Run) -> list[Match]:
+def _matches(session: Session, target: Run, anchors: Collection[str]) -> list[Match]:
     matches = []
     for id_ in session.visible_ids:
-        if id_ in (TNC, ORIGINAL):
+        if id_ not in anchors:
             continue
         rendition, run = session.rendition(id_), session.rendition(id_).run
         if run is None:

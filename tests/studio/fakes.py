@@ -16,6 +16,8 @@ from codec.metrics.measure import measure
 from codec.picture import Picture
 from codec.quality import lmbda_of_qp
 from codec.run import Run
+from codec.tnc.settings import EncodeSettings
+from tnc_studio.model.settings import describe
 
 
 def jpeg(picture: Picture, qp: float) -> bytes:
@@ -44,10 +46,11 @@ class FakeEncoder:
         qp = settings.fixed_qp
         if qp is None:
             qps = np.arange(10, 50, 0.25)
-            target = settings.target_bpp * self.picture.pixels / 8
+            target = settings.target_bytes or (settings.target_bpp or 1.0) * self.picture.pixels / 8
             qp = float(min(qps, key=lambda q: abs(len(jpeg(self.picture, q)) - target)))
         stream = jpeg(self.picture, qp)
         self.factory.encoded.append(qp)
+        self.factory.settings.append(settings)
         rows, cols = -(-self.picture.height_px // 16), -(-self.picture.width_px // 16)
         values = np.arange(rows * cols, dtype=np.float64).reshape(rows, cols)
         maps = {
@@ -71,7 +74,13 @@ class FakeEncoder:
         time.sleep(self.factory.preview_s)
         bpp = 8 * len(data) / self.picture.pixels
         self.factory.previewed.append((qp, window))
-        return SimpleNamespace(picture=picture.crop(*window) if window else picture, bpp_estimate=bpp)
+        shown = picture.crop(*window) if window else picture
+        rows, cols = -(-shown.height_px // 16), -(-shown.width_px // 16)
+        maps = {"bits": BlockMap("bits", "Bits", "bit", (16, 16), np.full((rows, cols), -1.0))}
+        return SimpleNamespace(picture=shown, bpp_estimate=bpp, block_maps=maps)
+
+    def offsets(self, settings):
+        return settings.qp_map
 
 
 class FakeFactory:
@@ -82,6 +91,7 @@ class FakeFactory:
         self.gate.set()
         self.error: CodecError | None = None
         self.encoded: list[float] = []
+        self.settings: list[EncodeSettings] = []
         self.preview_s = 0.0
         self.previewed: list[tuple[float, object]] = []
 
@@ -100,7 +110,7 @@ class FakeFactory:
             "tnc",
             "TNC",
             picture.source_hash,
-            {"quality": result.qp, "model": settings.model},
+            {"quality": result.qp, "settings": describe(settings)},
             {"model": "small"},
             result.stream,
             result.reconstruction,

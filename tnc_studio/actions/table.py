@@ -6,8 +6,9 @@ from tnc_studio.actions.compare import COMPARE_ACTIONS
 from tnc_studio.actions.house import FILE_ACTIONS, HELP_ACTIONS, SCENE_ACTIONS, WINDOW_ACTIONS
 from tnc_studio.actions.lab import LAB_ACTIONS
 from tnc_studio.actions.spec import ActionSpec
+from tnc_studio.actions.tuning import EDIT_ACTIONS, OVERLAY_ACTIONS
 
-MENUS = ("File", "Encode", "View", "Compare", "Lab", "Scenes", "Window", "Help")
+MENUS = ("File", "Edit", "Encode", "View", "Compare", "Lab", "Scenes", "Window", "Help")
 
 ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("open", "Open\u2026", "File", "Open a picture, a stream or a session", ("Ctrl+O",), "open", 11),
@@ -53,6 +54,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ),
     *FILE_ACTIONS,
     ActionSpec("quit", "Quit", "File", "Close the window", ("Ctrl+Q",), separator=True),
+    *EDIT_ACTIONS,
     ActionSpec(
         "encode",
         "Encode again",
@@ -162,33 +164,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         needs="source",
     ),
     ActionSpec("zoom_out", "Zoom out", "View", "Shrink all panes", ("-", "Ctrl+-"), "zoom-out", 24, needs="source"),
-    ActionSpec(
-        "overlay_off",
-        "No overlay",
-        "View",
-        "Show the TNC picture alone",
-        ("O",),
-        group="overlay",
-        separator=True,
-    ),
-    ActionSpec(
-        "overlay_bits",
-        "Bits per block",
-        "View",
-        "Colour the TNC pane by the bits that each block costs",
-        ("B",),
-        "overlay",
-        41,
-        group="overlay",
-    ),
-    ActionSpec(
-        "overlay_qp",
-        "QP per block",
-        "View",
-        "Colour the TNC pane by the QP of each block",
-        ("Q",),
-        group="overlay",
-    ),
+    *OVERLAY_ACTIONS,
     ActionSpec("theme_dark", "Dark", "View", "Dark window colours", ("Ctrl+Shift+D",), group="theme", separator=True),
     ActionSpec("theme_light", "Light", "View", "Light window colours", ("Ctrl+Shift+L",), group="theme"),
     ActionSpec(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -139,6 +140,10 @@ class Rendition:
         Whether a preview covers a window only; its PSNR is that of the window.
     samples : Picture or None
         The samples themselves, where no run holds them.
+    maps : mapping of str to BlockMap
+        Block maps that no run holds: of a preview, and those of the last encode until there is a new one.
+    stale_maps : frozenset of str
+        Ids of maps that belong to older settings.
     """
 
     id: str
@@ -154,6 +159,8 @@ class Rendition:
     note: str = ""
     partial: bool = False
     samples: Picture | None = None
+    maps: Mapping[str, BlockMap] = field(default_factory=dict)
+    stale_maps: frozenset[str] = frozenset()
 
     @property
     def picture(self) -> Picture | None:
@@ -164,6 +171,13 @@ class Rendition:
         """Make the same rendition with another note."""
         return replace(self, note=note)
 
+    @property
+    def all_maps(self) -> dict[str, BlockMap]:
+        """Every block map: the run's, then what came after it."""
+        return {**(self.run.block_maps if self.run is not None else {}), **self.maps}
+
     def block_map(self, map_id: str) -> BlockMap | None:
-        """Block map of the run behind it, if there is one."""
+        """Block map by its id, if there is one."""
+        if map_id in self.maps:
+            return self.maps[map_id]
         return self.run.block_maps.get(map_id) if self.run is not None else None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
+from codec.blockmap import BlockMap
 from codec.rd.curves import BdRow
 from codec.rd.rows import RdRow
 from tnc_studio.model.blind import BlindTest, Side
@@ -15,6 +17,7 @@ from tnc_studio.model.history import History
 from tnc_studio.model.lab import Lab
 from tnc_studio.model.log import Log
 from tnc_studio.model.observer import Event
+from tnc_studio.model.offsets import BLOCK_PX, Brush
 from tnc_studio.model.renditions import ORIGINAL, TNC, DisplayImage, Rendition
 from tnc_studio.model.scenes import Story
 from tnc_studio.model.settings import Tuning
@@ -59,10 +62,30 @@ class Message:
 
 @dataclass(frozen=True)
 class Overlay:
-    """Which block map lies over the TNC pane; an empty `map_id` means none."""
+    """Which block map lies over the panes.
+
+    Attributes
+    ----------
+    map_id : str
+        Id of the map; "" for none.
+    opacity : float
+        Of its colours, 0..1.
+    values, hatching : bool
+        Whether values are written where there is room, and categories hatched.
+    ranges : mapping of str to (float, float)
+        Ends of the colour bar that the user chose, by map id.
+    """
 
     map_id: str = ""
     opacity: float = 0.6
+    values: bool = True
+    hatching: bool = True
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def chosen_range(self) -> tuple[float, float] | None:
+        """Ends chosen for the present map."""
+        return self.ranges.get(self.map_id)
 
 
 class Session:
@@ -81,6 +104,9 @@ class Session:
         self.tuning = Tuning()
         self.metric = Metric.PSNR_RGB
         self.overlay = Overlay()
+        self.plan_maps: dict[str, BlockMap] = {}
+        self.brush = Brush()
+        self.selected: tuple[int, int] | None = None
         self.pane_ids: tuple[str, ...] = DEFAULT_PANES
         self.pane_count = DEFAULT_PANE_COUNT
         self.active_pane = 0
@@ -101,6 +127,9 @@ class Session:
         self.metric_changed: Event[[]] = Event()
         self.panes_changed: Event[[]] = Event()
         self.overlay_changed: Event[[]] = Event()
+        self.maps_changed: Event[[]] = Event()
+        self.brush_changed: Event[[]] = Event()
+        self.selection_changed: Event[[]] = Event()
         self.compare_changed: Event[[]] = Event()
         self.difference_changed: Event[[str]] = Event()
         self.notes_changed: Event[[]] = Event()
@@ -112,7 +141,10 @@ class Session:
         self.stream = stream
         self.renditions.clear()
         self.differences.clear()
+        self.plan_maps.clear()
         self.curves.clear()
+        self.selected = None
+        self.tuning = self.tuning.without_picture()
         self.view.set_picture_size(source.width_px, source.height_px)
         self.source_changed.emit()
         self.curves_changed.emit()
@@ -243,6 +275,55 @@ class Session:
         if overlay != self.overlay:
             self.overlay = overlay
             self.overlay_changed.emit()
+
+    def set_plan_maps(self, maps: Mapping[str, BlockMap]) -> None:
+        """Take block maps of the present settings that no encode has made yet."""
+        self.plan_maps = dict(maps)
+        self.maps_changed.emit()
+
+    def overlay_map(self, rendition_id: str) -> BlockMap | None:
+        """Chosen block map as it lies over a rendition: its own, else a planned one on TNC and the original."""
+        map_id = self.overlay.map_id
+        if not map_id:
+            return None
+        rendition, planned = self.rendition(rendition_id), self.plan_maps.get(map_id)
+        own = rendition.block_map(map_id)
+        if rendition_id not in (TNC, ORIGINAL) or (own is not None and map_id not in rendition.stale_maps):
+            return own
+        return planned if planned is not None else own
+
+    def overlay_maps(self) -> dict[str, BlockMap]:
+        """Every block map that can be shown now: those of TNC and of the panes, and the planned ones."""
+        maps: dict[str, BlockMap] = {}
+        for id_ in (TNC, *self.visible_ids):
+            maps = {**self.rendition(id_).all_maps, **maps}
+        stale = self.rendition(TNC).stale_maps
+        return maps | {id_: one for id_, one in self.plan_maps.items() if id_ not in maps or id_ in stale}
+
+    def set_brush(self, **changes: object) -> None:
+        """Change the brush."""
+        brush = replace(self.brush, **changes)  # type: ignore[arg-type]
+        if brush != self.brush:
+            self.brush = brush
+            self.brush_changed.emit()
+
+    def select(self, place: tuple[int, int] | None) -> None:
+        """Look into the block that holds a pixel."""
+        inside = place is not None and 0 <= place[0] < self.view.width_px and 0 <= place[1] < self.view.height_px
+        chosen = place if inside else None
+        if chosen != self.selected:
+            self.selected = chosen
+            self.selection_changed.emit()
+
+    @property
+    def selected_frame(self) -> tuple[int, int, int, int] | None:
+        """(top, left, height, width) of the selected block, on the grid of the chosen map or of 16 px; None without."""
+        if self.selected is None:
+            return None
+        shown = self.overlay_maps().get(self.overlay.map_id)
+        height, width = shown.block_px if shown is not None else (BLOCK_PX, BLOCK_PX)
+        top, left = self.selected[1] // height * height, self.selected[0] // width * width
+        return top, left, min(height, self.view.height_px - top), min(width, self.view.width_px - left)
 
     def add_row(self, row: RdRow) -> None:
         """Add a real encode to the curves."""

@@ -106,11 +106,6 @@ class AnchorService(QObject):
             self._show_nearest(id_)
         self._idle.start()
 
-    def set_fixed_quality(self, id_: str, quality: float) -> None:
-        """Choose the quality of an anchor for `Follow.FIXED`."""
-        self._session.tune(fixed_quality={**self._session.tuning.fixed_quality, id_: quality})
-        self.follow()
-
     def ladder(self, id_: str) -> Ladder | None:
         """Ladder of an anchor on the open picture."""
         return self._ladders.get(id_)

@@ -7,15 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from codec.blockmap_csv import write_yuview_csv
 from codec.errors import InputError
 from codec.files import read_bytes, read_picture, write_bytes, write_picture
 from codec.jobs import CancelToken, Progress
 from codec.metrics.psnr import psnr_rgb_db
 from codec.picture import Picture
+from codec.qp_map_file import read_qp_map, write_qp_map
 from codec.rd.csv_io import write_csv
 from codec.rd.curves import curves_of
 from codec.rd.plot import render_rd
 from tnc_studio.model.observer import Event
+from tnc_studio.model.offsets import PLAN, OffsetGrid
 from tnc_studio.model.renditions import ORIGINAL, STREAM, TNC, DisplayImage, Rendition, State
 from tnc_studio.model.session import Session
 from tnc_studio.model.source import STREAM_SUFFIXES, Source
@@ -126,6 +131,31 @@ class Documents:
         if not rows:
             raise InputError("there are no RD points to export yet")
         self._save(path, lambda: write_csv(rows, path))
+
+    def load_qp_map(self, path: Path, done: Callable[[OffsetGrid], object]) -> None:
+        """Read a map of QP offsets for the open picture and hand it over."""
+        height, width = self._session.view.height_px, self._session.view.width_px
+        self._submit(
+            FILES, "qp map", lambda progress, cancel: OffsetGrid.of(read_qp_map(path, height, width)), done,
+            f"Reading {path.name}",
+        )  # fmt: skip
+
+    def save_qp_map(self, path: Path) -> None:
+        """Write the offsets that would travel: the hand-made ones plus adaptive QP."""
+        plan, grid = self._session.plan_maps.get(PLAN), self._session.tuning.qp_map
+        if plan is None and grid is None:
+            raise InputError("there are no QP offsets to save")
+        values = plan.values if plan is not None else grid.array if grid is not None else None
+        self._save(path, lambda: write_qp_map(np.asarray(values), path))
+
+    def export_maps(self, path: Path) -> None:
+        """Write every block map of TNC in the statistics format of YUView."""
+        source, maps = self._session.source, list(self._session.rendition(TNC).all_maps.values())
+        if source is None or not maps:
+            raise InputError("there are no block maps to export yet")
+        self._save(
+            path, lambda: write_yuview_csv(maps, path, Path(source.name).stem, source.height_px, source.width_px)
+        )
 
     def export_votes(self, path: Path) -> None:
         """Write the counts of the blind pairs, and every vote beside them (`NAME-votes.csv`)."""

@@ -29,6 +29,10 @@ class PictureEncoder(Protocol):
         """Make a real stream and decode it."""
         ...
 
+    def offsets(self, settings: EncodeSettings) -> np.ndarray | None:
+        """QP offsets that settings ask for: the hand-made ones plus adaptive QP; None for none."""
+        ...
+
     def preview(
         self, qp: float, *, qp_map: np.ndarray | None = None, window: Window | None = None,
         cancel: CancelToken | None = None,

@@ -62,7 +62,7 @@ class Gallery:
         id_ = RUN + run.key[:16]
         if id_ not in self._runs:
             self._runs[id_] = run
-            self._session.set_label(id_, f"{run.label} {run.metrics['bytes']:,.0f} B ({self._clock()})")
+            self._session.set_label(id_, _run_label(run, self._clock()))
             self._trim()
         return id_
 
@@ -133,7 +133,7 @@ class Gallery:
         def done(image: DisplayImage) -> None:
             if self._runs.get(id_) is run:
                 metrics = run.metrics
-                texts = f"quality {metrics['quality']:g}", ", ".join(f"{k} {v}" for k, v in run.settings.items())
+                texts = f"quality {metrics['quality']:g}", settings_text(run)
                 self._session.show(
                     Rendition(
                         id_, self._session.labels[id_], State.FINAL, image, run, metrics["bpp"], int(metrics["bytes"]),
@@ -156,3 +156,18 @@ class Gallery:
 
     def _bytes(self) -> int:
         return sum(plane.nbytes for run in self._runs.values() for plane in run.reconstruction.planes)
+
+
+def _run_label(run: Run, when: str) -> str:
+    """Name of an earlier run: codec, quality, size, time."""
+    size = f"{run.metrics['bytes']:,.0f} B".replace(",", "\u202f")
+    return f"{run.label} {'QP' if run.codec == 'tnc' else 'quality'} {run.metrics['quality']:g}, {size}, {when}"
+
+
+def settings_text(run: Run) -> str:
+    """Settings behind a run in one line, quality left out."""
+    if "settings" in run.settings:
+        return str(run.settings["settings"])
+    return ", ".join(
+        f"{name.replace('_', ' ')} {str(value)[:12]}" for name, value in run.settings.items() if name != "quality"
+    )

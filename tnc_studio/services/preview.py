@@ -16,6 +16,8 @@ PATIENCE_S = 0.25
 """A preview that takes longer starts with a window."""
 FOCUS_S = 0.08
 FOCUS_MIN_PX = 256
+TILE_PX = 512
+"""Side of the parts in which the rest follows."""
 
 
 def preview_window(session: Session) -> Window | None:
@@ -42,6 +44,19 @@ def focus_window(session: Session, window: Window | None, px_per_s: float) -> Wi
     x0 = min(max(x - side / 2, left), max(left, left + width - side))
     y0 = min(max(y - side / 2, top), max(top, top + height - side))
     return _aligned(session, int(y0), int(x0), int(y0 + side), int(x0 + side))
+
+
+def tiles(session: Session, window: Window | None, focus: Window) -> list[Window]:
+    """Parts that cover `window` (None: the picture), nearest to the middle of `focus` first."""
+    view = session.view
+    top, left, height, width = window or (0, 0, view.height_px, view.width_px)
+    y0, x0 = focus[0] + focus[2] / 2, focus[1] + focus[3] / 2
+    parts = [
+        (y, x, min(TILE_PX, top + height - y), min(TILE_PX, left + width - x))
+        for y in range(top, top + height, TILE_PX)
+        for x in range(left, left + width, TILE_PX)
+    ]
+    return sorted(parts, key=lambda part: math.hypot(part[0] + part[2] / 2 - y0, part[1] + part[3] / 2 - x0))
 
 
 def _aligned(session: Session, top: int, left: int, bottom: int, right: int) -> Window:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QSettings
+from PySide6.QtCore import QByteArray, QSettings, QUrl
 from PySide6.QtWidgets import QMainWindow
 
+from codec.errors import CodecError
 from tnc_studio.model.curves import Metric
 from tnc_studio.model.preferences import PREFERENCES
+from tnc_studio.model.presets import BUILT_IN, Preset, from_json, to_json
 from tnc_studio.model.session import DEFAULT_PANE_COUNT, DEFAULT_PANES, PANES_MAX, PANES_MIN, Session
-from tnc_studio.model.settings import Follow
+from tnc_studio.model.settings import Follow, Tuning
 
 ORGANIZATION, APPLICATION = "TNC Studio", "tnc-studio"
 RECENT_MAX = 10
@@ -63,6 +65,28 @@ class Store:
     def clear_recent(self) -> None:
         """Forget the list."""
         self._settings.remove("recent")
+
+    @property
+    def presets(self) -> list[Preset]:
+        """Built-in presets, then the user's; what cannot be read is left out."""
+        self._settings.beginGroup("presets")
+        texts = {name: self._settings.value(name) for name in self._settings.childKeys()}
+        self._settings.endGroup()
+        own = []
+        for key, text in texts.items():
+            try:
+                own.append(from_json(QUrl.fromPercentEncoding(QByteArray(key.encode())), str(text)))
+            except CodecError:
+                continue
+        return [*BUILT_IN, *sorted(own, key=lambda preset: preset.name.lower())]
+
+    def save_preset(self, name: str, tuning: Tuning) -> None:
+        """Keep settings under a name; the one of that name is replaced."""
+        self._settings.setValue(f"presets/{_key(name)}", to_json(tuning))
+
+    def delete_preset(self, name: str) -> None:
+        """Forget a preset of the user's."""
+        self._settings.remove(f"presets/{_key(name)}")
 
     @property
     def folder(self) -> str:
@@ -132,3 +156,8 @@ class Store:
     def sync(self) -> None:
         """Write to disk now."""
         self._settings.sync()
+
+
+def _key(name: str) -> str:
+    """Settings key of a name: slashes would make groups."""
+    return bytes(QUrl.toPercentEncoding(name).data()).decode()

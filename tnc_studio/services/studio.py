@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from codec.anchors.base import Anchor
@@ -11,10 +12,13 @@ from codec.anchors.registry import anchors as registered_anchors
 from codec.errors import CodecError
 from codec.quality import QP_MAX, QP_MIN, snap_qp
 from codec.rd.database import RdDatabase
+from tnc_studio.model.offsets import PLAN, OffsetGrid, painted
+from tnc_studio.model.presets import Preset
 from tnc_studio.model.renditions import TNC, State
 from tnc_studio.model.session import Session
 from tnc_studio.model.settings import Follow, Tuning
 from tnc_studio.model.source import SESSION_SUFFIXES
+from tnc_studio.model.undo import Step, UndoLog
 from tnc_studio.services.anchors import AnchorService
 from tnc_studio.services.bd import BdService
 from tnc_studio.services.differences import DifferenceService
@@ -24,11 +28,13 @@ from tnc_studio.services.gallery import Gallery
 from tnc_studio.services.history import HistoryService
 from tnc_studio.services.jobs import JobService
 from tnc_studio.services.lab import LabService
+from tnc_studio.services.plan import PlanService
 from tnc_studio.services.points import PointService
 from tnc_studio.services.reports import ReportService
 from tnc_studio.services.sessions import SessionService
 from tnc_studio.services.tnc import TncService
 from tnc_studio.services.trouble import report
+from tnc_studio.services.variants import VariantService
 
 ALWAYS = ("bpg", "vvc", "jpeg")
 """Anchors that code every picture; the others wait until somebody looks at them."""
@@ -61,9 +67,13 @@ class Studio:
         self.factory: EncoderFactory = factory if factory is not None else TncFactory(database=database)
         self.documents = Documents(self.session, self.jobs, self.factory)
         self.tnc = TncService(self.session, self.jobs, self.factory)
+        self.plan = PlanService(self.session, self.jobs)
+        self.undo_log = UndoLog(time.monotonic)
+        self._stroke: tuple[Tuning, tuple[float, float]] | None = None
         chosen = registered_anchors() if anchors is None else anchors
         always = ALWAYS if anchors is None else None
         self.anchors = AnchorService(self.session, self.jobs, chosen, slow_rungs, always, database)
+        self.variants = VariantService(self.session, self.jobs, self.factory, self.tnc)
         self.bd = BdService(self.session, self.jobs)
         self.differences = DifferenceService(self.session, self.jobs)
         self.gallery = Gallery(self.session, self.jobs, self.factory)
@@ -74,7 +84,7 @@ class Studio:
         self.points = PointService(
             self.session, self.jobs, self.gallery, database, self.documents.open, lambda name: self.lab.paths.get(name)
         )
-        self.session.source_changed.connect(self._start)
+        self.session.source_changed.connect(self._opened)
         self.session.panes_changed.connect(self.anchors.follow)
         self.tnc.previewed.connect(self.anchors.follow)
         self.tnc.settled.connect(self.anchors.follow)
@@ -86,6 +96,11 @@ class Studio:
             self.sessions.open(path)
         else:
             self.documents.open(path)
+
+    def _opened(self) -> None:
+        self.undo_log.clear()
+        self._stroke = None
+        self._start()
 
     def _start(self) -> None:
         self.jobs.cancel("tnc*", "anchor*")
@@ -115,28 +130,123 @@ class Studio:
             self.jobs.cancel()
             self.session.tell("Cancelled. F5 encodes again")
 
+    def edit(self, text: str, kind: str = "", **changes: object) -> None:
+        """Change settings, undoably.
+
+        Parameters
+        ----------
+        text : str
+            What the undo menu says.
+        kind : str
+            Edits of one kind in quick succession are one step.
+        **changes
+            Fields of `Tuning`.
+        """
+        before = self.session.tuning
+        after = replace(before, **changes)  # type: ignore[arg-type]
+        try:
+            after.encode_settings()
+        except CodecError as error:
+            report(self.session, error, text)
+            self.session.tuning_changed.emit()  # the controls go back to what holds
+            return
+        self.undo_log.push(Step(text, before, after, kind))
+        self._apply(after)
+
+    def _apply(self, after: Tuning) -> None:
+        before = self.session.tuning
+        if after == before:
+            return
+        self.session.tuning = after
+        self.session.tuning_changed.emit()
+        if after.encode_settings() != before.encode_settings() or after.model != before.model:
+            self.tnc.retuned(before)
+        self.anchors.follow()
+
+    def undo(self) -> None:
+        """Take the last edit back."""
+        self._restore(self.undo_log.undo())
+
+    def redo(self) -> None:
+        """Make the edit again that was taken back."""
+        self._restore(self.undo_log.redo())
+
+    def _restore(self, tuning: Tuning | None) -> None:
+        if tuning is not None:
+            self._apply(tuning)
+
     def set_qp(self, qp: float) -> None:
         """Move the slider."""
-        self.tnc.set_qp(snap_qp(qp))
+        self.edit("QP", "qp", qp=snap_qp(qp), target_bpp=None, target_psnr_db=None, target_bytes=None)
 
     def step_qp(self, delta: float) -> None:
         """Move the slider by some QP."""
         self.set_qp(min(max(self.session.tuning.qp + delta, QP_MIN), QP_MAX))
 
     def use_tuning(self, tuning: Tuning) -> None:
-        """Set the whole panel, and encode."""
-        self.session.tune(**{one.name: getattr(tuning, one.name) for one in fields(Tuning) if one.init})
-        self.tnc.settle()
-        self.anchors.follow()
+        """Set the whole panel, and encode; one undoable step."""
+        self.edit("settings of a run", "", **{one.name: getattr(tuning, one.name) for one in fields(Tuning) if one.init})
 
     def set_memory_limit(self, limit_bytes: int) -> None:
         """Cap what results of earlier encodes occupy."""
         self.anchors.cache.set_limit(limit_bytes)
 
+    def set_target(
+        self, *, bpp: float | None = None, psnr_db: float | None = None, size_bytes: int | None = None
+    ) -> None:
+        """Aim at a rate, a PSNR or a size on real streams."""
+        self.edit("target", "", target_bpp=bpp, target_psnr_db=psnr_db, target_bytes=size_bytes)
+
     def set_follow(self, follow: Follow) -> None:
         """Choose what the anchors match."""
-        self.session.tune(follow=follow)
-        self.anchors.follow()
+        self.edit("what anchors match", follow=follow)
+
+    def set_fixed_quality(self, id_: str, quality: float) -> None:
+        """Choose the quality of an anchor that is not matched."""
+        fixed = {**self.session.tuning.fixed_quality, id_: quality}
+        self.edit("fixed quality", f"fixed {id_}", fixed_quality=fixed)
+
+    def take_preset(self, preset: Preset) -> None:
+        """Take the settings of a preset as one undoable step; painted maps and fixed blocks stay."""
+        self.edit(f"preset {preset.name}", "", **preset.changes)
+
+    def force_block(self, row: int, col: int, branch: str | None) -> None:
+        """Fix the branch of a block, or leave it to the encoder (None); the picture is coded again."""
+        others = tuple(block for block in self.session.tuning.force_blocks if block[:2] != (row, col))
+        forced = others if branch is None else (*others, (row, col, branch))
+        self.edit(f"branch of block {row},{col}", force_blocks=tuple(sorted(forced)))
+
+    def stroke(self, x: float, y: float, *, begins: bool) -> None:
+        """Paint QP offsets from the last place of a stroke to this one."""
+        session = self.session
+        if session.source is None or not session.source.has_original:
+            return
+        if begins or self._stroke is None:
+            self._stroke = (session.tuning, (x, y))
+        before, last = self._stroke
+        height, width = session.view.height_px, session.view.width_px
+        grid = session.tuning.qp_map or OffsetGrid.zeros(height, width)
+        grown = painted(grid, session.brush, last, (x, y))
+        self._stroke = (before, (x, y))
+        self._apply(replace(session.tuning, qp_map=grown))
+
+    def end_stroke(self) -> None:
+        """Make the stroke one undoable step."""
+        if self._stroke is not None:
+            before, self._stroke = self._stroke[0], None
+            self.undo_log.push(Step("brush stroke", before, self.session.tuning))
+
+    def set_qp_map(self, grid: OffsetGrid | None, text: str = "QP map") -> None:
+        """Take a whole map of offsets, or none."""
+        self.edit(text, qp_map=grid)
+
+    def toggle_brush(self) -> None:
+        """Paint with the left button, over the map of planned offsets."""
+        session = self.session
+        session.set_brush(on=not session.brush.on)
+        self.plan.update()
+        if session.brush.on and session.overlay.map_id not in (PLAN, "qp", "bits"):
+            session.set_overlay(map_id=PLAN)
 
     def models(self) -> list[tuple[str, str]]:
         """(name, description) of the models that can encode; the reason goes to the message bar if there is none."""

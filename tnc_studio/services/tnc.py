@@ -1,4 +1,4 @@
-"""`TncService`: the slider answers with a preview, then settles on a real stream; the RD curve fills behind it."""
+"""`TncService`: a change gives a preview, then a real stream; over-fitting and the RD curve follow."""
 
 from __future__ import annotations
 
@@ -20,11 +20,14 @@ from codec.tnc.settings import EncodeSettings
 from tnc_studio.model.observer import Event
 from tnc_studio.model.renditions import TNC, DisplayImage, Rendition, State
 from tnc_studio.model.session import Session
+from tnc_studio.model.settings import Tuning, describe, needs_inr, without_inr
 from tnc_studio.model.source import Source
 from tnc_studio.services.encoder import EncoderFactory, PictureEncoder, Window
 from tnc_studio.services.jobs import DEVICE, FILES, JobService
 from tnc_studio.services.lanes import Priority
-from tnc_studio.services.preview import FIRST_GUESS_PX_PER_S, focus_window, preview_window
+from tnc_studio.services.overfit import OverfitClock
+from tnc_studio.services.preview import FIRST_GUESS_PX_PER_S, focus_window, preview_window, tiles
+from tnc_studio.services.preview_job import Estimate
 from tnc_studio.services.trouble import report
 
 if TYPE_CHECKING:
@@ -32,10 +35,11 @@ if TYPE_CHECKING:
 
 DEBOUNCE_MS = 150
 CURVE_PAUSE_MS = 2000
-"""How long the curve waits after the slider moved."""
+"""How long the curve waits after the settings changed."""
 CURVE_QPS = (34.0, 22.0, 46.0, 28.0, 40.0, 16.0, 31.0, 37.0)
 """Coarse to fine: any prefix of four or more spans a useful range."""
 ENCODERS_KEPT = 2
+Answer = tuple["EncodeResult", DisplayImage, float]
 
 
 class TncService(QObject):
@@ -50,6 +54,7 @@ class TncService(QObject):
         self._encoders: OrderedDict[tuple[str, str], PictureEncoder] = OrderedDict()
         self.settled: Event[[]] = Event()
         self.previewed: Event[[]] = Event()
+        self.overfit_clock = OverfitClock()
         self.preview_latency_ms = 0.0
         self.settle_latency_ms = 0.0
         self._moved_s = 0.0
@@ -71,30 +76,23 @@ class TncService(QObject):
         self.settle()
         self.fill_curve()
 
-    def set_qp(self, qp: float) -> None:
-        """Answer a moving slider: preview at once, real stream when it rests."""
-        self._session.tune(qp=qp, target_bpp=None)
-        if self._can_encode():
-            self._moved_s = time.perf_counter()
-            # A large picture's encode notices late that it was cancelled: keep the lane free while the slider moves.
-            self._jobs.cancel("tnc.settle*", "tnc.preview.rest", "tnc.curve*")
+    def retuned(self, before: Tuning) -> None:
+        """Answer changed settings: preview at once, real stream when they rest."""
+        tuning = self._session.tuning
+        if tuning.curve_settings(0) != before.curve_settings(0):
+            self._session.curves.clear(TNC)
+            self._session.curves_changed.emit()
+        if not self._can_encode():
+            return
+        self._moved_s = time.perf_counter()
+        # A large picture's encode notices late that it was cancelled: keep the lane free while settings change.
+        self._jobs.cancel("tnc.settle*", "tnc.preview*", "tnc.curve*", "tnc.inr*")
+        if tuning.has_target:
+            self.settle()
+        else:
             self._preview()
             self._debounce.start()
-            self._curve_pause.start()
-
-    def set_target_bpp(self, target_bpp: float) -> None:
-        """Aim at a rate on real streams."""
-        self._session.tune(target_bpp=target_bpp)
-        self._moved_s = time.perf_counter()
-        self.settle()
-
-    def set_model(self, model: str) -> None:
-        """Change the network; its curve starts anew."""
-        self._session.tune(model=model)
-        self._session.curves.clear(TNC)
-        self._session.curves_changed.emit()
-        if self._can_encode():
-            self.start()
+        self._curve_pause.start()
 
     @property
     def resting(self) -> bool:
@@ -124,7 +122,8 @@ class TncService(QObject):
             raise RuntimeError("no picture is open")
         return self._session.source
 
-    def _encoder(self, picture: Picture, model: str, progress: Progress, cancel: CancelToken) -> PictureEncoder:
+    def encoder(self, picture: Picture, model: str, progress: Progress, cancel: CancelToken) -> PictureEncoder:
+        """Encoder that holds a picture's analysis; for work on the device lane."""
         key = (picture.source_hash, model)
         if key not in self._encoders:
             self._encoders[key] = self._factory.open(picture, model, progress, cancel)
@@ -134,85 +133,132 @@ class TncService(QObject):
         return self._encoders[key]
 
     def _preview(self) -> None:
-        """Estimate what is seen; where that takes long, first a window around the cursor and then the rest."""
+        """Estimate what is seen; where that takes long, first a window around the cursor, then tile by tile."""
+        shown = self._session.rendition(TNC)
+        estimate = Estimate(shown.image, shown.all_maps)
         window = preview_window(self._session)
         focus = focus_window(self._session, window, self._px_per_s)
         if focus is None:
-            self._preview_part("tnc.preview", window)
-        else:
-            self._preview_part("tnc.preview", focus, then=lambda: self._preview_part("tnc.preview.rest", window))
+            self._preview_parts("tnc.preview", [window], estimate)
+            return
+        rest = tiles(self._session, window, focus)
+        self._preview_parts(
+            "tnc.preview", [focus], estimate,
+            then=lambda first: self._preview_parts("tnc.preview.rest", rest, first.restarted()),
+        )  # fmt: skip
 
-    def _preview_part(self, channel: str, window: Window | None, then: Callable[[], None] = lambda: None) -> None:
+    def _preview_parts(
+        self, channel: str, parts: list[Window | None] | list[Window], estimate: Estimate,
+        then: Callable[[Estimate], None] = lambda _: None,
+    ) -> None:  # fmt: skip
+        """Compute a part, show it, and go on with the next one."""
         picture, tuning = self._source().picture, self._session.tuning
-        # The estimate of a window says nothing about the whole picture; its own curve does.
-        whole_bytes = self._session.curves.bytes_at(TNC, tuning.qp)
-        base = self._session.rendition(TNC).image
+        settings, window = tuning.encode_settings(), parts[0]
 
-        def work(progress: Progress, cancel: CancelToken) -> tuple[DisplayImage, float | None, float, float]:
-            encoder = self._encoder(picture, tuning.model, progress, cancel)
+        def work(progress: Progress, cancel: CancelToken) -> tuple[Estimate, float]:
+            encoder = self.encoder(picture, tuning.model, progress, cancel)
             started_s = time.perf_counter()
-            preview = encoder.preview(tuning.qp, window=window, cancel=cancel)
+            preview = encoder.preview(tuning.qp, qp_map=encoder.offsets(settings), window=window, cancel=cancel)
             px_per_s = preview.picture.pixels / (time.perf_counter() - started_s)
-            if window is None or base is None:
-                psnr_db = psnr_rgb_db(picture, preview.picture)
-                return DisplayImage.of(preview.picture), preview.bpp_estimate * picture.pixels / 8, psnr_db, px_per_s
-            image = base.pasted(preview.picture, window[0], window[1])
-            return image, whole_bytes, psnr_rgb_db(picture.crop(*window), preview.picture), px_per_s
+            return estimate.grown(preview, picture, window), px_per_s
 
-        def done(answer: tuple[DisplayImage, float | None, float, float]) -> None:
-            image, estimate, psnr_db, self._px_per_s = answer
-            if self._session.tuning.qp != tuning.qp:
+        def done(answer: tuple[Estimate, float]) -> None:
+            grown, self._px_per_s = answer
+            if self._session.tuning.encode_settings() != settings:
                 return
             self.preview_latency_ms = 1000 * (time.perf_counter() - self._moved_s)
-            size = None if estimate is None else round(estimate)
-            bpp = None if estimate is None else 8 * estimate / picture.pixels
-            quality, partial = f"QP {tuning.qp:g}", window is not None
-            shown = Rendition(TNC, "TNC", State.PREVIEW, image, None, bpp, size, psnr_db, quality, partial=partial)
-            self._session.show(shown)
+            self._session.show(self._preview_rendition(grown, tuning.qp, picture))
             self.previewed.emit()
-            if not self._jobs.busy("tnc.settle"):  # an estimate must not come after the real thing
-                then()
+            if self._jobs.busy("tnc.settle"):
+                return  # an estimate must not come after the real thing
+            if len(parts) > 1:
+                self._preview_parts(channel, parts[1:], grown, then)
+            else:
+                then(grown)
 
         self._submit(channel, work, done, "TNC preview", Priority.INTERACTIVE)
 
+    def _preview_rendition(self, estimate: Estimate, qp: float, picture: Picture) -> Rendition:
+        # The estimate of a part says nothing about the whole picture; its own curve does.
+        size = estimate.bits / 8 if estimate.whole else self._session.curves.bytes_at(TNC, qp)
+        return Rendition(
+            TNC, "TNC", State.PREVIEW, estimate.image, None, None if size is None else 8 * size / picture.pixels,
+            None if size is None else round(size), estimate.psnr_db, f"QP {qp:g}", partial=not estimate.whole,
+            samples=estimate.samples, maps=estimate.maps,
+            stale_maps=frozenset(estimate.maps.keys() - estimate.fresh),
+        )  # fmt: skip
+
     def settle(self) -> None:
-        """Make the real stream of the present tuning."""
+        """Make the real stream of the present tuning; over-fitted blocks follow in a job of their own."""
         if not self._can_encode():
             return
         self._debounce.stop()
-        picture, tuning = self._source().picture, self._session.tuning
+        tuning = self._session.tuning
         settings = tuning.encode_settings()
+        quick = without_inr(settings) if needs_inr(settings) else settings
+        aim = f" at {tuning.target_text}" if tuning.has_target else f" encode QP {tuning.qp:g}"
 
-        def work(progress: Progress, cancel: CancelToken) -> tuple[EncodeResult, DisplayImage, float]:
-            encoder = self._encoder(picture, tuning.model, progress, cancel)
+        def done(answer: Answer) -> None:
+            self.settle_latency_ms = 1000 * (time.perf_counter() - self._moved_s)
+            if tuning.has_target:
+                self._session.tune(qp=answer[0].qp)
+            then = (lambda: self._overfit(settings)) if quick is not settings else None
+            self._show(answer, quick, "tnc.settle.measure", then)
+
+        self._submit("tnc.settle", self._encode_work(quick), done, f"TNC{aim}", Priority.INTERACTIVE)
+
+    def _encode_work(self, settings: EncodeSettings) -> Callable[[Progress, CancelToken], Answer]:
+        picture = self._source().picture
+
+        def work(progress: Progress, cancel: CancelToken) -> Answer:
+            encoder = self.encoder(picture, settings.model, progress, cancel)
             result = encoder.encode(settings, progress=progress, cancel=cancel)
             cancel.check()
             return result, DisplayImage.of(result.reconstruction), psnr_rgb_db(picture, result.reconstruction)
 
-        def done(answer: tuple[EncodeResult, DisplayImage, float]) -> None:
-            result, image, psnr_db = answer
-            self.settle_latency_ms = 1000 * (time.perf_counter() - self._moved_s)
-            if tuning.target_bpp is not None:
-                self._session.tune(qp=result.qp)
-            texts = (f"QP {result.qp:g} \u00b7 \u03bb {result.lmbda:.3g}", f"model {result.model}")
-            shown = Rendition(TNC, "TNC", State.FINAL, image, None, result.bpp, result.rd_bytes, psnr_db, *texts)
-            self._session.show(shown)
-            self._measure(result, image, settings)
+        return work
 
-        what = f"TNC encode QP {tuning.qp:g}" if tuning.target_bpp is None else f"TNC at {tuning.target_bpp:g} bpp"
-        self._submit("tnc.settle", work, done, what, Priority.INTERACTIVE)
+    def _overfit(self, settings: EncodeSettings) -> None:
+        """Code once more with networks that are over-fitted to blocks."""
+        qp = self._session.tuning.qp
+        settings = replace(settings, qp=qp, lmbda=None, target_bpp=None, target_psnr_db=None, target_bytes=None)
+        pixels, work = self._source().picture.pixels, self._encode_work(settings)
+        expected = self.overfit_clock.text(settings, pixels)
+        self._session.show(self._session.rendition(TNC).with_note(f"over-fitting blocks, {expected}"))
 
-    def _measure(self, result: EncodeResult, image: DisplayImage, settings: EncodeSettings) -> None:
-        """Measure what is on screen already with every metric, and only then call it settled."""
+        def timed(progress: Progress, cancel: CancelToken) -> tuple[Answer, float]:
+            started_s = time.perf_counter()
+            return work(progress, cancel), time.perf_counter() - started_s
+
+        def done(answer: tuple[Answer, float]) -> None:
+            self.overfit_clock.learn(settings, pixels, answer[1])
+            self._show(answer[0], settings, "tnc.inr.measure", None)
+
+        self._submit("tnc.inr", timed, done, f"Over-fitting blocks, {expected}", Priority.NORMAL)
+
+    def _show(self, answer: Answer, settings: EncodeSettings, channel: str, then: Callable[[], None] | None) -> None:
+        """Show a real stream, then measure it with every metric, and only then call it settled."""
+        result, image, psnr_db = answer
         picture, name = self._source().picture, self._source().name
+        texts = (f"QP {result.qp:g} \u00b7 \u03bb {result.lmbda:.3g}", _caption(settings, result.model))
+        shown = Rendition(TNC, "TNC", State.FINAL, image, None, result.bpp, result.rd_bytes, psnr_db, *texts,
+                          samples=result.reconstruction, maps=result.block_maps)  # fmt: skip
+        # What only over-fitting makes stays in grey until it comes anew.
+        old = self._session.rendition(TNC).all_maps if then is not None else {}
+        stale = {id_: one for id_, one in old.items() if id_ not in result.block_maps}
+        self._session.show(replace(shown, maps={**stale, **result.block_maps}, stale_maps=frozenset(stale)))
 
         def done(run: Run) -> None:
-            self._session.show(replace(self._session.rendition(TNC), image=image, run=run))
-            self._session.add_row(row_of_run(run, settings_text(settings.model), name))
+            shown = self._session.rendition(TNC)
+            self._session.show(replace(shown, image=image, run=run, samples=None, maps=stale))
+            if describe(settings) == describe(self._session.tuning.curve_settings(result.qp)):
+                self._session.add_row(row_of_run(run, describe(settings), name))
             self.settled.emit()
+            if then is not None:
+                then()
 
         self._jobs.submit(
-            FILES, "tnc.settle.measure", lambda progress, cancel: self._factory.run(result, picture, settings),
+            FILES, channel, lambda progress, cancel: self._factory.run(result, picture, settings),
             done=done, failed=lambda error: report(self._session, error, "Measuring"), priority=Priority.INTERACTIVE,
         )  # fmt: skip
 
@@ -232,11 +278,11 @@ class TncService(QObject):
             self._curve_pause.start()
 
     def _curve_point(self, qp: float, note: str) -> None:
-        picture, model, name = self._source().picture, self._session.tuning.model, self._source().name
-        settings = EncodeSettings(qp=qp, model=model)
+        picture, name = self._source().picture, self._source().name
+        settings = self._session.tuning.curve_settings(qp)
 
         def work(progress: Progress, cancel: CancelToken) -> EncodeResult:
-            encoder = self._encoder(picture, model, progress, cancel)
+            encoder = self.encoder(picture, settings.model, progress, cancel)
             return encoder.encode(settings, progress=progress, cancel=cancel)
 
         def measure(result: EncodeResult) -> None:
@@ -246,7 +292,7 @@ class TncService(QObject):
             )  # fmt: skip
 
         def done(run: Run) -> None:
-            self._session.add_row(row_of_run(run, settings_text(model), name))
+            self._session.add_row(row_of_run(run, describe(settings), name))
             self.fill_curve()
 
         self._submit("tnc.curve", work, measure, note, Priority.BACKGROUND, preemptible=True)
@@ -260,12 +306,16 @@ class TncService(QObject):
                 rendition = self._session.rendition(TNC)
                 if rendition.image is None:
                     self._session.show(Rendition(TNC, "TNC", State.UNAVAILABLE, note=str(error)))
+                elif rendition.note:
+                    self._session.show(rendition.with_note(""))
 
         self._jobs.submit(
             DEVICE, channel, work, done=done, failed=failed, note=note, priority=priority, preemptible=preemptible
         )
 
 
-def settings_text(model: str) -> str:
-    """Settings that name the TNC curve in tables; the same text as in `tnc rd`."""
-    return f"model {model}, effort 0"
+def _caption(settings: EncodeSettings, model: str) -> str:
+    """What stands under the pane: the model's real name, and what differs from the defaults."""
+    extras = describe(settings).partition(", effort 0")
+    tail = extras[2] if extras[1] else describe(settings).partition(",")[1] + describe(settings).partition(",")[2]
+    return f"model {model}{tail}"

@@ -17,6 +17,7 @@ from tnc_studio.theme.tokens import CANVAS
 from tnc_studio.views.overlay_painting import BlockOverlay, paint_overlay
 from tnc_studio.views.painting import (
     paint_cursor,
+    paint_frame,
     paint_loupe,
     paint_message,
     paint_name,
@@ -51,6 +52,8 @@ class Layer:
         Block map over it.
     values : callable or None
         `(x, y)` to the texts that are written into a pixel, far in.
+    frame : tuple of int or None
+        (top, left, height, width) of the block that is looked into.
     """
 
     view: PaneView
@@ -60,6 +63,7 @@ class Layer:
     message: str = ""
     overlay: BlockOverlay | None = None
     values: Callable[[int, int], tuple[str, ...]] | None = None
+    frame: tuple[int, int, int, int] | None = None
     images: tuple[QImage, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
@@ -192,6 +196,8 @@ class PictureCanvas(QWidget):
             paint_overlay(painter, at, layer.overlay, self.font(), ratio)
         elif layer.images and layer.values is not None:
             paint_pixel_values(painter, at, layer.images[0], layer.values, self.font())
+        if layer.frame is not None:
+            paint_frame(painter, at, layer.frame, ratio)
         cursor = layer.view.cursor
         if cursor is None or not layer.images:
             return

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSt
 from tnc_studio.model.blind import Side
 from tnc_studio.model.compare import CompareMode
 from tnc_studio.model.session import PANES_MAX, Session
+from tnc_studio.services.studio import Studio
 from tnc_studio.theme.tokens import SPACE_M, SPACE_S
 from tnc_studio.views.canvas import PictureCanvas
 from tnc_studio.views.pane import Pane, WipePane
@@ -53,9 +54,10 @@ class BlindBar(QWidget):
 class CompareView(QWidget):
     """One to four panes, or two renditions in one place."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(self, studio: Studio, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session = session
+        self._studio = studio
+        self._session = session = studio.session
         self._columns = 0
         self._side = QWidget(self)
         self.panes = [Pane(session, index, self._side) for index in range(PANES_MAX)]
@@ -76,6 +78,10 @@ class CompareView(QWidget):
         for pane in self.panes:
             pane.canvas.resized.connect(self._measure)
             pane.activated.connect(self.activate)
+        for canvas in (self.wipe.canvas, *(pane.canvas for pane in self.panes)):
+            canvas.clicked.connect(self._clicked)
+            canvas.stroke.connect(lambda x, y, begins: studio.stroke(x, y, begins=begins))
+            canvas.stroke_ended.connect(studio.end_stroke)
         self.wipe.canvas.resized.connect(self._measure)
         self.wipe.activated.connect(self.activate)
         session.panes_changed.connect(self._arrange)
@@ -85,7 +91,9 @@ class CompareView(QWidget):
         session.compare_changed.connect(self._compare_changed)
         session.rendition_changed.connect(self._refresh_one)
         session.difference_changed.connect(lambda _: self._refresh_canvases())
-        session.overlay_changed.connect(self._refresh_canvases)
+        for event in (session.overlay_changed, session.maps_changed, session.selection_changed):
+            event.connect(self._refresh_canvases)
+        session.brush_changed.connect(self._refresh_brush)
         session.view.changed.connect(self._view_changed)
         self._aligned = True
         self._arrange()
@@ -173,6 +181,17 @@ class CompareView(QWidget):
         if not (aligned and self._aligned):
             self._refresh_canvases()
         self._aligned = aligned
+
+    def _clicked(self, x: int, y: int) -> None:
+        """Look into the block there; the one that is open is closed."""
+        frame = self._session.selected_frame
+        inside = frame is not None and 0 <= y - frame[0] < frame[2] and 0 <= x - frame[1] < frame[3]
+        self._session.select(None if inside else (x, y))
+
+    def _refresh_brush(self) -> None:
+        brush = self._session.brush
+        for canvas in (self.wipe.canvas, *(pane.canvas for pane in self.panes)):
+            canvas.set_brush(brush.size_px if brush.on else None)
 
     def _relabel(self) -> None:
         for pane in self.panes:

@@ -71,6 +71,18 @@ def ask_external(parent: QWidget, folder: str) -> tuple[Path, int | None] | None
     return (path, size or None) if ok else None
 
 
+def ask_open_map(parent: QWidget, folder: str) -> Path | None:
+    """Ask for a QP map."""
+    name, _ = QFileDialog.getOpenFileName(parent, "Load a QP map", folder, "QP maps (*.csv);;All files (*)")
+    return Path(name) if name else None
+
+
+def ask_name(parent: QWidget, title: str, label: str) -> str:
+    """Ask for a name; "" where there is none."""
+    name, ok = QInputDialog.getText(parent, title, label)
+    return name.strip() if ok else ""
+
+
 class KeyboardDialog(QDialog):
     """Every command with its keys, from the action table; a filter finds one."""
 

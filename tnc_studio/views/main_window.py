@@ -7,7 +7,16 @@ from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QDockWidget,
+    QMainWindow,
+    QStackedWidget,
+    QTabWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from codec.errors import CodecError
 from tnc_studio.actions.build import make_actions, make_menus, make_toolbar, retint
@@ -26,10 +35,12 @@ from tnc_studio.views.dialogs import AboutDialog, KeyboardDialog, ask_open, ask_
 from tnc_studio.views.house import House, house_handlers
 from tnc_studio.views.lab_commands import lab_handlers
 from tnc_studio.views.message_bar import MessageBar
+from tnc_studio.views.overlay import OverlayPanel
 from tnc_studio.views.presentation import SceneBar
 from tnc_studio.views.rd_panel import RdPanel
 from tnc_studio.views.status import ActivityBar, PixelReadout
 from tnc_studio.views.tuning import TuningPanel
+from tnc_studio.views.tuning_commands import check_tuning, fill_presets, tuning_handlers
 
 DEFAULT_SIZE = QSize(1600, 1000)
 SCREEN_SHARE = 0.94
@@ -67,7 +78,8 @@ class MainWindow(QMainWindow):
         self.house = House(self)
         self.session.source_changed.connect(self._refresh_title)
         for event in (self.session.source_changed, self.session.panes_changed, self.session.tuning_changed,
-                      self.session.overlay_changed, self.session.compare_changed):  # fmt: skip
+                      self.session.overlay_changed, self.session.compare_changed, self.session.brush_changed,
+                      studio.undo_log.changed):  # fmt: skip
             event.connect(self._refresh_actions)
         self.session.rendition_changed.connect(lambda _: self._refresh_actions())
         studio.documents.opened.connect(self._opened)
@@ -102,9 +114,6 @@ class MainWindow(QMainWindow):
             "zoom_800": lambda: session.active_view.set_scale(8.0),
             "zoom_in": lambda: session.active_view.zoom(1),
             "zoom_out": lambda: session.active_view.zoom(-1),
-            "overlay_off": lambda: session.set_overlay(map_id=""),
-            "overlay_bits": lambda: self._toggle_overlay("bits"),
-            "overlay_qp": lambda: self._toggle_overlay("qp"),
             "theme_dark": lambda: self.set_theme("dark"),
             "theme_light": lambda: self.set_theme("light"),
             "theme_toggle": lambda: self.set_theme("light" if current().name == "dark" else "dark"),
@@ -113,7 +122,7 @@ class MainWindow(QMainWindow):
             "about": self._about,
             **house_handlers(self),
         }
-        return handlers | compare_handlers(self) | lab_handlers(self)
+        return handlers | compare_handlers(self) | tuning_handlers(self) | lab_handlers(self)
 
     def _make_body(self) -> None:
         body = QWidget()
@@ -121,7 +130,7 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         self.message_bar = MessageBar(self.session, self.actions_by_id)
-        self.compare = CompareView(self.session)
+        self.compare = CompareView(self.studio)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.compare)
         self.scene_bar = SceneBar()
@@ -131,13 +140,19 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(body)
 
     def _make_docks(self) -> None:
-        self.tuning = TuningPanel(self.studio)
-        self.tuning.overlay_chosen.connect(lambda map_id: self.session.set_overlay(map_id=map_id))
+        self.tuning = TuningPanel(self.studio, lambda id_: self.actions_by_id[id_].trigger())
+        presets = self.tuning.presets.menu()
+        presets.aboutToShow.connect(lambda: fill_presets(self, presets))
+        self.overlay = OverlayPanel(self.studio)
         self.rd_panel = RdPanel(self.studio)
         self.docks = {
             "tuning": self.make_dock("Tuning", self.tuning, Qt.DockWidgetArea.RightDockWidgetArea),
+            "maps": self.make_dock("Block maps", self.overlay, Qt.DockWidgetArea.RightDockWidgetArea),
             "rd": self.make_dock("Rate and distortion", self.rd_panel, Qt.DockWidgetArea.BottomDockWidgetArea),
         }
+        self.tabifyDockWidget(self.docks["tuning"], self.docks["maps"])
+        self.docks["tuning"].raise_()
+        self.setTabPosition(Qt.DockWidgetArea.RightDockWidgetArea, QTabWidget.TabPosition.North)
         self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
 
     def make_dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
@@ -225,6 +240,8 @@ class MainWindow(QMainWindow):
         self.rd_panel.apply_theme()
         self.house.apply_theme()
         self.compare.refresh()
+        self.overlay.refresh()
+        self.overlay.inspector.refresh()
         self.readout.refresh()
         self._refresh_actions()
 
@@ -241,9 +258,6 @@ class MainWindow(QMainWindow):
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
         self.actions_by_id["full_screen"].setChecked(self.isFullScreen())
 
-    def _toggle_overlay(self, map_id: str) -> None:
-        """Show a map, or nothing where it is shown already."""
-        self.session.set_overlay(map_id="" if self.session.overlay.map_id == map_id else map_id)
 
     def _about(self) -> None:
         models = [text for _, text in self.studio.models()]
@@ -273,10 +287,10 @@ class MainWindow(QMainWindow):
             action.setEnabled(has[BY_ID[id_].needs])
         for id_ in (
             f"follow_{session.tuning.follow.value}", f"theme_{current().name}",
-            f"overlay_{session.overlay.map_id or 'off'}",
         ):  # fmt: skip
             self.actions_by_id[id_].setChecked(True)
         check_compare(session, self.actions_by_id)
+        check_tuning(self, self.actions_by_id)
         self.house.refresh_actions()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

@@ -1,4 +1,4 @@
-"""A block map over a picture: colours, hatching, grid, values as text, and the block that is looked into."""
+"""A block map over a picture: colours, hatching, grid, values as text."""
 
 from __future__ import annotations
 
@@ -36,8 +36,6 @@ class BlockOverlay:
         Whether values are written where there is room, and categories hatched.
     stale : bool
         Whether the map belongs to older settings: drawn in grey.
-    selected : tuple of int or None
-        Pixel (x, y) whose block is framed.
     """
 
     block_map: BlockMap
@@ -46,7 +44,6 @@ class BlockOverlay:
     values: bool = True
     hatching: bool = True
     stale: bool = False
-    selected: tuple[int, int] | None = None
     image: QImage = field(init=False, repr=False)
     areas: list[tuple[int, int, int, int, int]] = field(init=False, repr=False, default_factory=list)
     _colors: np.ndarray = field(init=False, repr=False)
@@ -89,8 +86,6 @@ def paint_overlay(painter: QPainter, at: Placement, overlay: BlockOverlay, font:
         _paint_grid(painter, at, block_map)
     if overlay.values:
         _paint_values(painter, at, overlay, font, ratio)
-    if overlay.selected is not None:
-        _paint_selected(painter, at, block_map, overlay.selected, ratio)
     painter.restore()
 
 
@@ -115,7 +110,7 @@ def _paint_hatching(painter: QPainter, at: Placement, overlay: BlockOverlay, rat
             )
             seen = corners[0].united(corners[1]).intersected(at.area)
             if not seen.isEmpty():
-                painter.drawLines(_hatch_lines(seen, HATCH_STEP_PX * ratio, place))
+                painter.drawLines(hatch_lines(seen, HATCH_STEP_PX * ratio, place))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
 
@@ -135,7 +130,7 @@ def areas_of(values: np.ndarray) -> list[tuple[int, int, int, int, int]]:
     return closed
 
 
-def _hatch_lines(cell: QRectF, step: float, place: int) -> list[QLineF]:
+def hatch_lines(cell: QRectF, step: float, place: int) -> list[QLineF]:
     """Lines through a cell on a grid that is the same for all cells, so that they join: rising, falling, both."""
     lines = []
     if place in (1, 3):
@@ -200,14 +195,3 @@ def value_text(block_map: BlockMap, row: int, col: int) -> str:
     if block_map.color_map == "diverging" and number == round(number):
         return f"{number:+.0f}".replace("-", "\u2212") if number else "0"
     return f"{number:.0f}" if abs(number) >= 100 or number == round(number) else f"{number:.3g}".replace("-", "\u2212")
-
-
-def _paint_selected(
-    painter: QPainter, at: Placement, block_map: BlockMap, place: tuple[int, int], ratio: float
-) -> None:
-    height_px, width_px = block_map.block_px
-    cell = at.cell(place[1] // height_px, place[0] // width_px, height_px, width_px)
-    for color, width in ((QColor(0, 0, 0, 220), 4 * ratio), (QColor(255, 255, 255), 2 * ratio)):
-        painter.setPen(QPen(color, width))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRect(cell)

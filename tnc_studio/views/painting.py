@@ -67,6 +67,16 @@ def paint_cursor(painter: QPainter, at: Placement, place: tuple[int, int]) -> No
             painter.drawLine(QPointF(x + dx * gap, y + dy * gap), QPointF(x + dx * (gap + arm), y + dy * (gap + arm)))
 
 
+def paint_frame(painter: QPainter, at: Placement, frame: tuple[int, int, int, int], ratio: float) -> None:
+    """Frame a part (top, left, height, width) of the picture."""
+    top, left, height, width = frame
+    area = QRectF(at.left + left * at.scale, at.top + top * at.scale, width * at.scale, height * at.scale)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for color, pen_width in ((QColor(0, 0, 0, 220), 4 * ratio), (QColor(255, 255, 255), 2 * ratio)):
+        painter.setPen(QPen(color, pen_width))
+        painter.drawRect(area)
+
+
 def paint_loupe(
     painter: QPainter, images: tuple[QImage, ...], at: Placement, place: tuple[int, int], ratio: float
 ) -> None:

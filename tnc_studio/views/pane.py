@@ -7,7 +7,6 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from tnc_studio.model.compare import CompareMode, Difference
 from tnc_studio.model.readout import pixel_texts
-from tnc_studio.model.renditions import TNC
 from tnc_studio.model.session import Session
 from tnc_studio.theme.codec_colors import codec_color
 from tnc_studio.views.canvas import Layer, PictureCanvas
@@ -42,20 +41,25 @@ def layer_of(session: Session, index: int) -> Layer:
 
     if not differs:
         overlay = None if compare.flicker or blind else overlay_of(session, id_)
-        return Layer(view, rendition.image, name, color, overlay=overlay, values=values)
+        frame = None if blind else session.selected_frame
+        return Layer(view, rendition.image, name, color, overlay=overlay, values=values, frame=frame)
     name = f"{name}: {compare.difference_text}"
     image = session.differences.get(id_)
     message = "" if image is not None else "computing the difference\u2026"
-    return Layer(view, image, name, color, message, overlay=overlay_of(session, id_), values=values)
+    return Layer(view, image, name, color, message, overlay=overlay_of(session, id_), values=values,
+                 frame=session.selected_frame)  # fmt: skip
 
 
 def overlay_of(session: Session, rendition_id: str) -> BlockOverlay | None:
-    """Chosen block map of a rendition."""
-    overlay = session.overlay
-    shown = session.rendition(rendition_id).block_map(overlay.map_id) if overlay.map_id else None
-    if shown is None or rendition_id != TNC:
+    """Chosen block map as it lies over a rendition."""
+    overlay, shown = session.overlay, session.overlay_map(rendition_id)
+    if shown is None:
         return None
-    return BlockOverlay(shown, opacity=overlay.opacity)
+    return BlockOverlay(
+        shown, overlay.chosen_range, overlay.opacity, overlay.values, overlay.hatching,
+        stale=shown is not session.plan_maps.get(overlay.map_id)
+        and overlay.map_id in session.rendition(rendition_id).stale_maps,
+    )  # fmt: skip
 
 
 class Pane(QFrame):

@@ -9,7 +9,6 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QT
 
 from tnc_studio.model.compare import CompareMode, Difference
 from tnc_studio.model.readout import NAMES, pixel_texts
-from tnc_studio.model.renditions import TNC
 from tnc_studio.model.session import Session
 from tnc_studio.services.jobs import JobService
 from tnc_studio.theme.codec_colors import codec_color
@@ -63,13 +62,12 @@ class PixelReadout(QLabel):
         name = BLIND_NAMES[index] if blind else rendition.label.partition(" (")[0]
         text = f"<span style='color:{color}'>\u25a0</span>&nbsp;{escape(name)}"
         text += f"&nbsp;<b>{escape(' '.join(texts)).replace(' ', '&nbsp;')}</b>"
-        if id_ == TNC and not blind and (value := self._block_text(*cursor)) is not None:
+        if not blind and (value := self._block_text(id_, *cursor)) is not None:
             text += f"&nbsp;({escape(value)})"
         return text
 
-    def _block_text(self, x: int, y: int) -> str | None:
-        overlay = self._session.overlay
-        shown = self._session.rendition(TNC).block_map(overlay.map_id) if overlay.map_id else None
+    def _block_text(self, rendition_id: str, x: int, y: int) -> str | None:
+        shown = self._session.overlay_map(rendition_id)
         if shown is None:
             return None
         row, col = y // shown.block_px[0], x // shown.block_px[1]

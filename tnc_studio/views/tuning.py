@@ -1,8 +1,11 @@
-"""`TuningPanel`: model, QP = lambda, target rate, what the anchors match, overlay."""
+"""`TuningPanel`: presets, model, effort, QP = lambda, targets, adaptive QP, brush, branches, what the anchors match."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -10,6 +13,7 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QPushButton,
     QScrollArea,
     QSlider,
@@ -18,14 +22,34 @@ from PySide6.QtWidgets import (
 )
 
 from codec.quality import QP_MAX, QP_MIN, QP_STEPS, lmbda_of_qp, qp_of_lmbda, snap_qp
-from tnc_studio.model.renditions import TNC
+from codec.tnc.settings import EFFORTS
 from tnc_studio.model.settings import SLIDER_QP_MAX, SLIDER_QP_MIN, SLIDER_STEPS_PER_QP, Follow
 from tnc_studio.services.studio import Studio
 from tnc_studio.theme.tokens import SPACE_S
-from tnc_studio.views.overlay import MapLegend
+from tnc_studio.views.tuning_maps import AqSection, BranchSection, BrushSection
 from tnc_studio.views.widgets import Section, muted_label
 
-OVERLAYS = (("None", ""), ("Bits per block", "bits"), ("QP per block", "qp"))
+EFFORT_NAMES = {0: "0: one pass", 1: "1: optimised rounding", 2: "2: refined for this picture", 3: "3: refined longer"}
+
+
+@dataclass(frozen=True)
+class Target:
+    """One thing that rate control can aim at."""
+
+    name: str
+    suffix: str
+    low: float
+    high: float
+    decimals: int
+    step: float
+    start: float
+
+
+TARGETS = {
+    "bpp": Target("Rate", " bpp", 0.005, 24.0, 3, 0.05, 0.5),
+    "psnr_db": Target("PSNR", " dB", 10.0, 80.0, 2, 0.5, 36.0),
+    "size_bytes": Target("Size", " B", 64, 100_000_000, 0, 1000, 20_000),
+}
 
 
 class LambdaBox(QDoubleSpinBox):
@@ -53,11 +77,17 @@ class QpBox(QDoubleSpinBox):
 
 
 class TuningPanel(QScrollArea):
-    """Controls of the session. They call the studio and follow the session's events."""
+    """Controls of the session. They call the studio and follow the session's events.
 
-    overlay_chosen = Signal(str)
+    Parameters
+    ----------
+    studio : Studio
+        What they act on.
+    ask : callable
+        Triggers a command by its id, for what needs a dialog.
+    """
 
-    def __init__(self, studio: Studio, parent: QWidget | None = None) -> None:
+    def __init__(self, studio: Studio, ask: Callable[[str], object], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._studio = studio
         self._session = studio.session
@@ -67,21 +97,19 @@ class TuningPanel(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.verticalScrollBar().setAccessibleName("Scroll the panel")
         self._column = QVBoxLayout(body)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(0)
-        self._column.addWidget(self._make_quality())
-        self._column.addWidget(self._make_anchors())
-        self._column.addWidget(self._make_overlay())
+        self.aq, self.brush, self.branches = AqSection(studio), BrushSection(studio, ask), BranchSection(studio)
+        for section in (self._make_quality(), self.aq, self.brush, self.branches, self._make_anchors()):
+            self._column.addWidget(section)
         self._column.addStretch(1)
         self.setMinimumWidth(264)
         session = self._session
         session.tuning_changed.connect(self._refresh_tuning)
         session.source_changed.connect(self._refresh_tuning)
-        session.overlay_changed.connect(self._refresh_overlay)
-        session.rendition_changed.connect(lambda _: self._refresh_overlay())
         self._refresh_tuning()
-        self._refresh_overlay()
 
     def _make_quality(self) -> Section:
         section = Section("TNC quality")
@@ -90,8 +118,20 @@ class TuningPanel(QScrollArea):
         self.model.setToolTip("Which trained network codes the picture")
         for name, text in self._studio.models():
             self.model.addItem(text, name)
-        self.model.activated.connect(lambda row: self._studio.tnc.set_model(str(self.model.itemData(row))))
+        self.model.activated.connect(lambda row: self._studio.edit("model", model=str(self.model.itemData(row))))
+        self.presets = QPushButton("Presets")
+        self.presets.setAccessibleName("Presets")
+        self.presets.setToolTip("Named settings: take one, keep the present ones under a name")
+        self.presets.setMenu(QMenu(self.presets))
+        section.body.addWidget(self.presets)
         section.body.addWidget(self.model)
+        self.effort = QComboBox()
+        self.effort.setAccessibleName("Effort")
+        self.effort.setToolTip("How long the encoder tries; the decoder does the same work")
+        for effort in EFFORTS:
+            self.effort.addItem(f"Effort {EFFORT_NAMES.get(effort, effort)}", effort)
+        self.effort.activated.connect(lambda row: self._studio.edit("effort", effort=self.effort.itemData(row)))
+        section.body.addWidget(self.effort)
 
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(round(SLIDER_QP_MIN * SLIDER_STEPS_PER_QP), round(SLIDER_QP_MAX * SLIDER_STEPS_PER_QP))
@@ -125,29 +165,33 @@ class TuningPanel(QScrollArea):
         self.lmbda.setAccessibleName("Lambda")
         self.lmbda.setToolTip("Lambda of J = \u03bb\u00b7255\u00b2\u00b7D + bpp: the same value as QP")
         self.lmbda.valueChanged.connect(lambda value: self._studio.set_qp(snap_qp(qp_of_lmbda(value))))
+        self.target_kind = QComboBox()
+        self.target_kind.setAccessibleName("What to aim at")
+        self.target_kind.setToolTip("What rate control aims at")
+        for kind, target in TARGETS.items():
+            self.target_kind.addItem(target.name, kind)
+        self.target_kind.activated.connect(lambda _: self._set_target_kind(str(self.target_kind.currentData())))
         self.target = QDoubleSpinBox()
-        self.target.setRange(0.005, 24.0)
-        self.target.setDecimals(3)
-        self.target.setSingleStep(0.05)
-        self.target.setValue(0.5)
         self.target.setKeyboardTracking(False)
-        self.target.setSuffix(" bpp")
-        self.target.setAccessibleName("Target bits per pixel")
-        self.target.setToolTip("Rate to aim at; found by bisection on real streams")
+        self.target.setAccessibleName("Target")
+        self.target.setToolTip("What to aim at; the QP is found by bisection on real streams")
         self.aim = QPushButton("Aim")
-        self.aim.setAccessibleName("Aim at the target rate")
-        self.aim.setToolTip("Find the QP that gives this rate")
-        self.aim.clicked.connect(lambda: self._studio.tnc.set_target_bpp(self.target.value()))
+        self.aim.setAccessibleName("Aim at the target")
+        self.aim.setToolTip("Find the QP that gives this")
+        self.aim.clicked.connect(self._aim)
         self.target.lineEdit().returnPressed.connect(self.aim.click)
+        self._set_target_kind("bpp")
         form = QGridLayout()
         form.setHorizontalSpacing(SPACE_S)
         form.setVerticalSpacing(SPACE_S)
         form.setColumnStretch(1, 1)
-        for row, (text, box) in enumerate((("QP", self.qp), ("\u03bb", self.lmbda), ("Target", self.target))):
+        for row, (text, box) in enumerate((("QP", self.qp), ("\u03bb", self.lmbda))):
             label = QLabel(text)
             label.setBuddy(box)
             form.addWidget(label, row, 0)
-            form.addWidget(box, row, 1, 1, 1 if box is self.target else 2)
+            form.addWidget(box, row, 1, 1, 2)
+        form.addWidget(self.target_kind, 2, 0)
+        form.addWidget(self.target, 2, 1)
         form.addWidget(self.aim, 2, 2)
         section.body.addLayout(form)
         self.state = muted_label()
@@ -179,28 +223,29 @@ class TuningPanel(QScrollArea):
             box.setValue(self._studio.anchors.fixed_quality(id_))
             box.setAccessibleName(f"{axis.name} of {self._session.labels[id_]}")
             box.setToolTip(f"{axis.name} {axis.low:g} to {axis.high:g}, {anchor.settings_text}")
-            box.valueChanged.connect(lambda value, id_=id_: self._studio.anchors.set_fixed_quality(id_, value))
+            box.valueChanged.connect(lambda value, id_=id_: self._studio.set_fixed_quality(id_, value))
             form.addRow(f"{id_.upper()} {axis.name}", box)
         section.body.addWidget(self._fixed)
         return section
 
-    def _make_overlay(self) -> Section:
-        section = Section("Overlay on TNC")
-        self.overlay = QComboBox()
-        self.overlay.setAccessibleName("Overlay")
-        self.overlay.setToolTip("Block map drawn over the TNC pane")
-        for text, map_id in OVERLAYS:
-            self.overlay.addItem(text, map_id)
-        self.overlay.activated.connect(lambda row: self.overlay_chosen.emit(str(self.overlay.itemData(row))))
-        self.opacity = QSlider(Qt.Orientation.Horizontal)
-        self.opacity.setRange(5, 100)
-        self.opacity.setAccessibleName("Opacity of the overlay")
-        self.opacity.setToolTip("Opacity of the overlay in percent")
-        self.opacity.valueChanged.connect(lambda value: self._session.set_overlay(opacity=value / 100))
-        self.legend = MapLegend()
-        for widget in (self.overlay, self.opacity, self.legend):
-            section.body.addWidget(widget)
-        return section
+    def _set_target_kind(self, kind: str) -> None:
+        target = TARGETS[kind]
+        with QSignalBlocker(self.target), QSignalBlocker(self.target_kind):
+            self.target_kind.setCurrentIndex(self.target_kind.findData(kind))
+            self.target.setDecimals(target.decimals)
+            self.target.setRange(target.low, target.high)
+            self.target.setSingleStep(target.step)
+            self.target.setSuffix(target.suffix)
+            self.target.setValue(target.start)
+
+    def _aim(self) -> None:
+        kind, value = str(self.target_kind.currentData()), self.target.value()
+        if kind == "size_bytes":
+            self._studio.set_target(size_bytes=round(value))
+        elif kind == "psnr_db":
+            self._studio.set_target(psnr_db=value)
+        else:
+            self._studio.set_target(bpp=value)
 
     def _refresh_tuning(self) -> None:
         tuning, source = self._session.tuning, self._session.source
@@ -208,22 +253,23 @@ class TuningPanel(QScrollArea):
             self.slider.setValue(round(tuning.qp * SLIDER_STEPS_PER_QP))
             self.qp.setValue(tuning.qp)
             self.lmbda.setValue(tuning.lmbda)
-        if tuning.target_bpp is not None:
-            with QSignalBlocker(self.target):
-                self.target.setValue(tuning.target_bpp)
-        self.state.setText("" if tuning.target_bpp is None else f"aiming at {tuning.target_bpp:g} bpp")
-        self.state.setVisible(tuning.target_bpp is not None)
+        targets = {"bpp": tuning.target_bpp, "psnr_db": tuning.target_psnr_db, "size_bytes": tuning.target_bytes}
+        for kind, value in targets.items():
+            if value is not None:
+                self._set_target_kind(kind)
+                with QSignalBlocker(self.target):
+                    self.target.setValue(value)
+        self.state.setText(f"aiming at {tuning.target_text}" if tuning.has_target else "")
+        self.state.setVisible(tuning.has_target)
+        self.effort.setCurrentIndex(self.effort.findData(tuning.effort))
+        for section in (self.aq, self.brush, self.branches):
+            section.refresh()
         self.model.setCurrentIndex(max(0, self.model.findData(tuning.model)))  # the first one is the default
         self.follow.setCurrentIndex(self.follow.findData(tuning.follow.value))
         self._fixed.setVisible(tuning.follow is Follow.FIXED)
         editable = source is None or source.has_original
-        for widget in (self.slider, self.qp, self.lmbda, self.target, self.aim, self.model, self.follow):
+        for widget in (
+            self.slider, self.qp, self.lmbda, self.target_kind, self.target, self.aim, self.model, self.effort,
+            self.presets, self.aq, self.brush, self.branches, self.follow,
+        ):  # fmt: skip
             widget.setEnabled(editable)
-
-    def _refresh_overlay(self) -> None:
-        overlay = self._session.overlay
-        self.overlay.setCurrentIndex(self.overlay.findData(overlay.map_id))
-        with QSignalBlocker(self.opacity):
-            self.opacity.setValue(round(overlay.opacity * 100))
-        self.opacity.setVisible(bool(overlay.map_id))
-        self.legend.show_map(self._session.rendition(TNC).block_map(overlay.map_id) if overlay.map_id else None)

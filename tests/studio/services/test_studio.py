@@ -65,7 +65,7 @@ def test_same_psnr_and_fixed_quality(qtbot: QtBot, studio: Studio, picture_file:
     open_and_wait(qtbot, studio, picture_file)
     session = studio.session
     studio.set_follow(Follow.FIXED)
-    studio.anchors.set_fixed_quality("bpg", 33)
+    studio.set_fixed_quality("bpg", 33)
     qtbot.waitUntil(lambda: studio.idle, timeout=LONG_MS)
     run = session.rendition("bpg").run
     assert run is not None
@@ -130,7 +130,9 @@ def test_a_slow_preview_shows_the_place_of_the_cursor_first(
     studio.tnc._px_per_s = 1e5
     studio.set_qp(30.0)
     qtbot.waitUntil(lambda: studio.settled, timeout=LONG_MS)
-    assert factory.previewed == [(30.0, (0, 384, 200, 316)), (30.0, None)]
+    (first, *rest) = factory.previewed
+    assert first == (30.0, (0, 384, 200, 316)), "a window at the cursor first"
+    assert rest == [(30.0, (0, 512, 200, 188)), (30.0, (0, 0, 200, 512))], "then the rest, nearest first"
 
 
 def test_an_estimate_never_comes_after_the_real_thing(
@@ -147,7 +149,7 @@ def test_an_estimate_never_comes_after_the_real_thing(
 
 def test_a_target_rate_moves_the_slider(qtbot: QtBot, studio: Studio, picture_file: Path) -> None:
     open_and_wait(qtbot, studio, picture_file)
-    studio.tnc.set_target_bpp(1.5)
+    studio.set_target(bpp=1.5)
     qtbot.waitUntil(lambda: studio.settled, timeout=LONG_MS)
     tnc = studio.session.rendition(TNC)
     assert tnc.bpp == pytest.approx(1.5, rel=0.2)

@@ -147,12 +147,13 @@ def test_follow_modes_from_panel_and_menu(qtbot: QtBot, opened: MainWindow) -> N
 
 def test_overlay_with_legend_and_value_at_the_cursor(opened: MainWindow) -> None:
     opened.actions_by_id["overlay_bits"].trigger()
-    assert opened.tuning.overlay.currentData() == "bits"
-    assert opened.tuning.legend.isVisible()
+    assert opened.overlay.choice.currentData() == "bits"
+    assert opened.overlay.legend.isVisibleTo(opened.overlay)
     canvas = opened.compare.panes[0].canvas
     plain = opened.session.rendition(TNC).image
     assert plain is not None
-    opened.tuning.opacity.setValue(100)
+    opened.overlay.opacity.setValue(100)
+    opened.session.set_overlay(values=False)
     opened.session.view.set_cursor((20, 20))
     assert "(14 bit)" in opened.readout.text()
     shot = canvas.grab().toImage()
@@ -161,7 +162,7 @@ def test_overlay_with_legend_and_value_at_the_cursor(opened: MainWindow) -> None
     color = shot.pixelColor(round(left + 4 * scale), round(top + 4 * scale))
     assert (color.red(), color.green(), color.blue()) == pytest.approx((68, 1, 84), abs=3), "viridis starts violet"
     opened.actions_by_id["overlay_off"].trigger()
-    assert not opened.tuning.legend.isVisible()
+    assert not opened.overlay.legend.isVisibleTo(opened.overlay)
 
 
 def test_plot_and_bd_table(qtbot: QtBot, opened: MainWindow) -> None:
