@@ -85,7 +85,8 @@ def _values(maps: Mapping[str, BlockMap], stale: frozenset[str], x: int, y: int)
     for id_, block_map in maps.items():
         row, col = y // block_map.block_px[0], x // block_map.block_px[1]
         if row < block_map.values.shape[0] and col < block_map.values.shape[1]:
-            text = block_map.text(row, col) + (" (old)" if id_ in stale else "")
+            known = bool(np.isfinite(block_map.values[row, col]).all())
+            text = (block_map.text(row, col) if known else "not tried") + (" (old)" if id_ in stale else "")
             rows.append((group_of(id_), block_map.name, text))
     return sorted(rows, key=lambda entry: GROUPS.index(entry[0]))
 

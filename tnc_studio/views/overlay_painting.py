@@ -192,6 +192,8 @@ def value_text(block_map: BlockMap, row: int, col: int) -> str:
     if block_map.labels or np.ndim(value):
         return block_map.text(row, col)
     number = float(value)
+    if not np.isfinite(number):
+        return ""
     if block_map.color_map == "diverging" and number == round(number):
         return f"{number:+.0f}".replace("-", "\u2212") if number else "0"
     return f"{number:.0f}" if abs(number) >= 100 or number == round(number) else f"{number:.3g}".replace("-", "\u2212")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QToolButton, QWidget
 
@@ -72,7 +73,8 @@ class PixelReadout(QLabel):
             return None
         row, col = y // shown.block_px[0], x // shown.block_px[1]
         inside = row < shown.values.shape[0] and col < shown.values.shape[1]
-        return shown.text(row, col) if inside else None
+        known = inside and bool(np.isfinite(shown.values[row, col]).all())
+        return shown.text(row, col) if known else None
 
 
 class ActivityBar(QWidget):
