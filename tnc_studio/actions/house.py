@@ -118,6 +118,9 @@ WINDOW_ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec(
         "dock_rd", "Rate and distortion", "Window", "Show or hide the plot and the BD table", ("F3",), checkable=True
     ),
+    ActionSpec(
+        "dock_maps", "Block maps", "Window", "Show or hide block maps and the block inspector", ("F7",), checkable=True
+    ),
     ActionSpec("dock_stream", "Stream", "Window", "Show or hide the stream analyser", ("F4",), checkable=True),
     ActionSpec("dock_runs", "Runs", "Window", "Show or hide the runs that are kept", ("F6",), checkable=True),
     ActionSpec("dock_scenes", "Scenes", "Window", "Show or hide scenes and regions", ("F8",), checkable=True),

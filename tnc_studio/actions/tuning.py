@@ -29,7 +29,7 @@ EDIT_ACTIONS: tuple[ActionSpec, ...] = (
         ("Ctrl+Shift+M",), needs="original",
     ),
     ActionSpec(
-        "save_preset", "Keep as preset\u2026", "Edit", "Keep the present settings under a name", ("Ctrl+Alt+S",),
+        "save_preset", "Keep as preset\u2026", "Edit", "Keep the present settings under a name", ("Ctrl+Alt+K",),
         separator=True,
     ),
     ActionSpec(
@@ -64,6 +64,6 @@ OVERLAY_ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("deselect_block", "Close the block", "View", "No block is looked into", ("Backspace",)),
     ActionSpec(
         "export_maps", "Export block maps\u2026", "View",
-        "Write every block map of TNC in the statistics format that YUView reads", ("Ctrl+Alt+M",), needs="tnc",
+        "Write every block map of TNC in the statistics format that YUView reads", ("Ctrl+Alt+B",), needs="tnc",
     ),
 )  # fmt: skip

@@ -26,39 +26,43 @@ class OffsetGrid:
     ----------
     rows, cols : int
         Size of the grid.
-    data : bytes
-        `rows * cols` int8 values in raster order, -32..31.
+    data : str
+        `rows * cols` int8 values in raster order, -32..31, as hexadecimal digits: files hold them as they are.
     """
 
     rows: int
     cols: int
-    data: bytes
+    data: str
 
     def __post_init__(self) -> None:
-        if len(self.data) != self.rows * self.cols:
-            raise InputError(f"{len(self.data)} QP offsets do not fill {self.rows} rows of {self.cols}")
+        try:
+            count = len(bytes.fromhex(self.data))
+        except ValueError:
+            raise InputError("QP offsets are not written as hexadecimal digits") from None
+        if count != self.rows * self.cols or min(self.rows, self.cols) < 1:
+            raise InputError(f"{count} QP offsets do not fill {self.rows} rows of {self.cols}")
 
     @classmethod
     def of(cls, values: np.ndarray) -> OffsetGrid:
         """Keep a grid of whole numbers, clamped to what a stream can hold."""
         clamped = np.clip(values, OFFSET_MIN, OFFSET_MAX).astype(np.int8)
-        return cls(clamped.shape[0], clamped.shape[1], clamped.tobytes())
+        return cls(clamped.shape[0], clamped.shape[1], clamped.tobytes().hex())
 
     @classmethod
     def zeros(cls, height_px: int, width_px: int) -> OffsetGrid:
         """Make the grid of a picture without any offset."""
         rows, cols = -(-height_px // BLOCK_PX), -(-width_px // BLOCK_PX)
-        return cls(rows, cols, bytes(rows * cols))
+        return cls(rows, cols, bytes(rows * cols).hex())
 
     @property
     def array(self) -> np.ndarray:
         """`(rows, cols)` int8, read-only."""
-        return np.frombuffer(self.data, np.int8).reshape(self.rows, self.cols)
+        return np.frombuffer(bytes.fromhex(self.data), np.int8).reshape(self.rows, self.cols)
 
     @property
     def empty(self) -> bool:
         """Whether every offset is zero."""
-        return not any(self.data)
+        return not self.data.strip("0")
 
     def fits(self, height_px: int, width_px: int) -> bool:
         """Whether this is the grid of a picture of a size."""

@@ -102,6 +102,7 @@ class Session:
         self.source: Source | None = None
         self.stream: bytes = b""
         self.tuning = Tuning()
+        self.tuning_restored = False  # it was put back for the picture that opens next
         self.metric = Metric.PSNR_RGB
         self.overlay = Overlay()
         self.plan_maps: dict[str, BlockMap] = {}
@@ -144,7 +145,10 @@ class Session:
         self.plan_maps.clear()
         self.curves.clear()
         self.selected = None
-        self.tuning = self.tuning.without_picture()
+        grid = self.tuning.qp_map
+        if not self.tuning_restored or (grid is not None and not grid.fits(source.height_px, source.width_px)):
+            self.tuning = self.tuning.without_picture()
+        self.tuning_restored = False
         self.view.set_picture_size(source.width_px, source.height_px)
         self.source_changed.emit()
         self.curves_changed.emit()

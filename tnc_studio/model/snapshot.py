@@ -133,6 +133,7 @@ def _set_tuning(session: Session, tuning: Tuning) -> None:
     values = {one.name: getattr(tuning, one.name) for one in fields(Tuning) if one.init}
     values["qp"] = snap_qp(min(max(tuning.qp, QP_MIN), QP_MAX))
     session.tune(**values)
+    session.tuning_restored = True
 
 
 def _set_overlay(session: Session, overlay: Overlay) -> None:

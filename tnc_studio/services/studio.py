@@ -185,7 +185,9 @@ class Studio:
 
     def use_tuning(self, tuning: Tuning) -> None:
         """Set the whole panel, and encode; one undoable step."""
-        self.edit("settings of a run", "", **{one.name: getattr(tuning, one.name) for one in fields(Tuning) if one.init})
+        self.edit(
+            "settings of a run", "", **{one.name: getattr(tuning, one.name) for one in fields(Tuning) if one.init}
+        )
 
     def set_memory_limit(self, limit_bytes: int) -> None:
         """Cap what results of earlier encodes occupy."""

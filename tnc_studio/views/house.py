@@ -58,7 +58,7 @@ def house_handlers(window: MainWindow) -> dict[str, Callable[[], object]]:
         "start_page": lambda: window.house.toggle_start_page(),
         "codecs": lambda: window.show_dialog(CodecsDialog(window.studio, window)),
     }
-    for id_ in ("tuning", "rd", "stream", "runs", "scenes", "notes", "log"):
+    for id_ in ("tuning", "maps", "rd", "stream", "runs", "scenes", "notes", "log"):
         handlers[f"dock_{id_}"] = lambda id_=id_: window.house.toggle_dock(id_)  # type: ignore[misc]
     return handlers
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -181,13 +182,15 @@ class BrushSection(Section):
         with QSignalBlocker(self.erase):
             self.erase.setChecked(brush.erase)
         self.on.setChecked(brush.on)
-        painted = 0 if grid is None else sum(value != 0 for value in grid.data)
+        painted = 0 if grid is None else int(np.count_nonzero(grid.array))
         self.clear.setEnabled(painted > 0)
         if grid is None or not painted:
             self.state.setText("nothing painted")
         else:
             low, high = int(grid.array.min()), int(grid.array.max())
-            self.state.setText(f"{painted} of {len(grid.data)} blocks, {low:+d} to {high:+d} QP".replace("-", "\u2212"))
+            self.state.setText(
+                f"{painted} of {grid.array.size} blocks, {low:+d} to {high:+d} QP".replace("-", "\u2212")
+            )
 
 
 class BranchSection(Section):

@@ -54,7 +54,9 @@ def test_a_stroke_paints_the_blocks_it_passes() -> None:
 
 def test_grids_check_their_size_and_clamp() -> None:
     with pytest.raises(InputError):
-        OffsetGrid(2, 2, b"\0")
+        OffsetGrid(2, 2, "00")
+    with pytest.raises(InputError):
+        OffsetGrid(1, 1, "zz")
     assert OffsetGrid.of(np.array([[100, -100]])).array.tolist() == [[31, -32]]
     assert OffsetGrid.zeros(17, 33).fits(17, 33)
     assert not OffsetGrid.zeros(17, 33).fits(16, 33)
