@@ -64,6 +64,6 @@ OVERLAY_ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("deselect_block", "Close the block", "View", "No block is looked into", ("Backspace",)),
     ActionSpec(
         "export_maps", "Export block maps\u2026", "View",
-        "Write every block map of TNC in the statistics format that YUView reads", ("Ctrl+Alt+B",), needs="tnc",
+        "Write every block map of TNC in the statistics format that YUView reads", ("Ctrl+Alt+X",), needs="tnc",
     ),
 )  # fmt: skip
