@@ -63,6 +63,7 @@ class Gallery:
         if id_ not in self._runs:
             self._runs[id_] = run
             self._session.set_label(id_, _run_label(run, self._clock()))
+            self._session.show(self._rendition(id_, run, None))  # figures now, pixels when a pane shows it
             self._trim()
         return id_
 
@@ -132,18 +133,18 @@ class Gallery:
     def _make(self, id_: str, run: Run) -> None:
         def done(image: DisplayImage) -> None:
             if self._runs.get(id_) is run:
-                metrics = run.metrics
-                texts = f"quality {metrics['quality']:g}", settings_text(run)
-                self._session.show(
-                    Rendition(
-                        id_, self._session.labels[id_], State.FINAL, image, run, metrics["bpp"], int(metrics["bytes"]),
-                        metrics.get("psnr_rgb_db"), *texts,
-                    )
-                )  # fmt: skip
+                self._session.show(self._rendition(id_, run, image))
 
         self._jobs.submit(
             FILES, f"gallery.{id_}", lambda progress, cancel: DisplayImage.of(run.reconstruction), done=done,
             failed=lambda error: report(self._session, error, f"Showing {run.label}"), priority=Priority.INTERACTIVE,
+        )  # fmt: skip
+
+    def _rendition(self, id_: str, run: Run, image: DisplayImage | None) -> Rendition:
+        metrics = run.metrics
+        return Rendition(
+            id_, self._session.labels[id_], State.FINAL, image, run, metrics["bpp"], int(metrics["bytes"]),
+            metrics.get("psnr_rgb_db"), f"quality {metrics['quality']:g}", settings_text(run),
         )  # fmt: skip
 
     def _trim(self) -> None:
