@@ -11,6 +11,7 @@ from codec.jobs import CancelToken, Progress
 from codec.picture import Picture
 from codec.run import Run
 from codec.tnc.settings import EncodeSettings
+from tnc_studio.model.settings import describe
 
 if TYPE_CHECKING:
     from codec.rd.database import RdDatabase
@@ -106,7 +107,7 @@ class TncFactory:
         adapter = TncAdapter(settings.model, effort=settings.effort)
         run = run_of_result(result, picture, adapter.label, settings)
         if self._database is not None:
-            self._database.keep(run, adapter.settings_text, picture)
+            self._database.keep(run, describe(settings), picture)
         return run
 
     def decode(self, stream: bytes, progress: Progress, cancel: CancelToken) -> Picture:

@@ -14,13 +14,12 @@ from codec.rd.engine import get_codec
 from codec.rd.rows import RdRow
 from codec.rd.tnc_adapter import TncAdapter, run_settings
 from codec.run import Run
-from codec.tnc.settings import EncodeSettings
 from tnc_studio.model.renditions import TNC
 from tnc_studio.model.session import Session
+from tnc_studio.model.settings import describe
 from tnc_studio.services.gallery import Gallery
 from tnc_studio.services.jobs import DEVICE, FILES, JobService
 from tnc_studio.services.lanes import Priority
-from tnc_studio.services.tnc import settings_text
 from tnc_studio.services.trouble import report
 
 
@@ -88,17 +87,18 @@ class PointService:
 
     def seed(self) -> None:
         """Take the open picture's known points of the present TNC, so that its curve is not coded again."""
-        source, model = self._session.source, self._session.tuning.model
+        source, tuning = self._session.source, self._session.tuning
         if self._database is None or source is None or not source.has_original:
             return
-        versions = TncAdapter(model).versions()
+        versions = TncAdapter(tuning.model).versions()
         known = self._database.points("source = ? AND codec = ? ", source.picture.source_hash, TNC)
         for point in known:
             quality = point.figures.get("quality")
             if quality is None or point.versions != versions:
                 continue
-            if point.settings == run_settings(EncodeSettings(qp=quality, model=model), quality):
-                self._session.curves.add(replace(point.row(source.name), settings=settings_text(model)))
+            wanted = tuning.curve_settings(quality)
+            if point.settings == run_settings(wanted, quality):
+                self._session.curves.add(replace(point.row(source.name), settings=describe(wanted)))
         if known:
             self._session.curves_changed.emit()
 

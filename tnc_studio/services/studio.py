@@ -161,6 +161,8 @@ class Studio:
         self.session.tuning_changed.emit()
         if after.encode_settings() != before.encode_settings() or after.model != before.model:
             self.tnc.retuned(before)
+            if after.curve_settings(0) != before.curve_settings(0):
+                self.points.seed()
         self.anchors.follow()
 
     def undo(self) -> None:

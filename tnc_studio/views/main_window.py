@@ -258,7 +258,6 @@ class MainWindow(QMainWindow):
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
         self.actions_by_id["full_screen"].setChecked(self.isFullScreen())
 
-
     def _about(self) -> None:
         models = [text for _, text in self.studio.models()]
         self.show_dialog(AboutDialog(self.studio.anchors.anchors.values(), models, self))

@@ -21,9 +21,9 @@ from tests.studio.conftest import QuickBpg, QuickJpeg
 from tests.studio.fakes import FakeFactory
 from tnc_studio.model.lab import CodecChoice, LabSpec, LabState
 from tnc_studio.model.renditions import TNC, State
+from tnc_studio.model.settings import Tuning, describe
 from tnc_studio.services.gallery import RUN
 from tnc_studio.services.studio import Studio
-from tnc_studio.services.tnc import settings_text
 
 LONG_MS = 60_000
 
@@ -115,7 +115,7 @@ def test_known_points_of_tnc_are_on_the_curve_at_once(
     qtbot.waitUntil(lambda: lab_studio.session.source is not None, timeout=LONG_MS)
     rows = lab_studio.session.curves.rows(TNC)
     assert [row.quality for row in rows][-2:] == [34, 22]
-    assert {row.settings for row in rows} == {settings_text("default")} == {codec.settings_text}
+    assert {row.settings for row in rows} == {describe(Tuning().curve_settings(30))} == {codec.settings_text}
     wait_idle(qtbot, lab_studio)
     assert not {22.0, 34.0} & set(factory.encoded)
     assert 46.0 in factory.encoded
