@@ -30,7 +30,7 @@ SAMPLE = "samples/street_768x432.png"
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="tnc-studio", description="The TNC picture codec beside BPG, VVC and JPEG.")
-    parser.add_argument("file", nargs="?", type=Path, help="picture or .tnc stream to open (a sample photo)")
+    parser.add_argument("file", nargs="?", type=Path, help="picture, stream or session to open")
     parser.add_argument("--headless", action="store_true", help="no window: write screenshot, streams and RD report")
     parser.add_argument("-o", "--out", type=Path, default=Path("out"), help="folder of a headless run (%(default)s)")
     parser.add_argument("--theme", choices=("light", "dark"), help="window colours")
@@ -91,7 +91,6 @@ def open_database() -> tuple[RdDatabase | None, CodecError | None]:
 
 def run_window(file: Path | None, theme: str | None) -> int:
     """Show the window until it is closed; returns the exit status."""
-    from codec.resources import resource
     from tnc_studio.services.jobs import limit_torch_threads
     from tnc_studio.services.store import Store
 
@@ -109,7 +108,8 @@ def run_window(file: Path | None, theme: str | None) -> int:
     sys.excepthook = lambda kind, error, trace: report(window.session, error, "Something went wrong")
     window.show()
     gc.freeze()  # libraries and the window stay; collecting stays quick
-    window.studio.open(file if file is not None else resource(SAMPLE))
+    if file is not None:
+        window.studio.open(file)
     return int(app.exec())
 
 

@@ -129,3 +129,13 @@ BRANCHES = (
         bits=tuple(BitField(f"block {i}", i, 1, {0: "VAE", 1: "INR"}) for i in range(8)),
     ),
 )  # fmt: skip
+INR_BLOCK = (
+    Field(
+        "flags", "B", "what changes the network's weights",
+        bits=(
+            BitField("own changes", 0, 1, {0: "none", 1: "follow"}),
+            BitField("shared changes", 1, 1, {0: "ignored", 1: "count too"}),
+        ),
+    ),
+    Field("empty grids", "H", "bit g is 1 if grid g holds zeros only and is not coded"),
+)  # fmt: skip

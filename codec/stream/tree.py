@@ -11,7 +11,7 @@ import google_crc32c
 
 from codec.errors import BitstreamError, NotAStream
 from codec.stream.analysis import decode_analysis
-from codec.stream.fields import BRANCHES, CHECKSUM, HEADER, PRELUDE, QP_MAP, TYPE, Field, pack_format
+from codec.stream.fields import BRANCHES, CHECKSUM, HEADER, INR_BLOCK, PRELUDE, QP_MAP, TYPE, Field, pack_format
 from codec.stream.header import CRC_BYTES, StreamHeader, unpack_header
 from codec.stream.limits import DecodeLimits
 from codec.stream.reader import read_stream
@@ -275,13 +275,14 @@ def _short(value: object) -> str:
 _READERS: Mapping[int, Callable[[bytes, int, DecodeLimits], list[Node]]] = {
     SectionType.QP_MAP: lambda data, start, limits: _fields(data, start, QP_MAP),
     SectionType.BRANCHES: lambda data, start, limits: _fields(data, start, BRANCHES),
+    SectionType.INR_BLOCK: lambda data, start, limits: _fields(data, start, INR_BLOCK),
     SectionType.ANALYSIS: _analysis,
 }
 _CODED: Mapping[int, tuple[str, str]] = {
     SectionType.SLICE: ("symbols", "range-coded: z, then y"),
     SectionType.QP_MAP: ("residuals", "range-coded offsets"),
-    SectionType.INR_SHARED: ("shared weights", "range-coded"),
-    SectionType.INR_BLOCK: ("network and grids", "range-coded"),
+    SectionType.INR_SHARED: ("shared changes", "range-coded"),
+    SectionType.INR_BLOCK: ("changes and grids", "range-coded: changes of weights, then latents"),
     SectionType.ALPHA: ("filtered rows", "zlib stream"),
     SectionType.ICC: ("profile", "opaque"),
     SectionType.EXIF: ("metadata", "opaque"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import codec.stream
 from codec.errors import BitstreamError
 from codec.stream import Branches, Section, SectionType, StreamHeader, encode_branches, read_stream, write_stream
-from codec.stream.fields import BRANCHES, HEADER, PRELUDE, QP_MAP, pack_format
+from codec.stream.fields import BRANCHES, HEADER, INR_BLOCK, PRELUDE, QP_MAP, pack_format
 from codec.stream.header import UNIT_PX
 from codec.stream.limits import DecodeLimits
 from codec.stream.tree import Kind, Node, stream_tree
@@ -47,7 +47,7 @@ def test_the_declared_fields_are_those_of_the_format_page() -> None:
         offset += field.size
     assert rows[: len(declared)] == declared
     assert f"checksum: {pack_format(HEADER).size}, or more" in page
-    assert (pack_format(QP_MAP).size, pack_format(BRANCHES).size) == (2, 6)
+    assert [pack_format(fields).size for fields in (QP_MAP, BRANCHES, INR_BLOCK)] == [2, 6, 3]
 
 
 def test_every_byte_has_a_place_and_values_are_those_of_the_reader() -> None:
@@ -72,7 +72,7 @@ def test_branches_are_read_bit_by_bit() -> None:
     header = StreamHeader(512, 256, "rgb", 30.0, b"abcd", b"efgh")
     branches = Branches((True, False, True, False), b"base", guard=1, seam_strength=2)
     assert header.split.count == 4
-    blocks = [Section(SectionType.INR_BLOCK, b"x")] * 2
+    blocks = [Section(SectionType.INR_BLOCK, b"\x03\x10\x00rest")] * 2
     slices = [Section(SectionType.SLICE, b"s")] * header.slice_count
     tree = stream_tree(
         write_stream(header, [Section(SectionType.BRANCHES, encode_branches(branches)), *slices, *blocks])
@@ -86,6 +86,9 @@ def test_branches_are_read_bit_by_bit() -> None:
         "0 = VAE",
     ]
     assert find(tree, "branches", "base_id").value == b"base".hex(" ")
+    flags = find(tree, "inr_block 1", "flags")
+    assert [bit.value for bit in flags.children] == ["1 = follow", "1 = count too"]
+    assert find(tree, "inr_block 1", "empty grids").value == "16"
 
 
 @pytest.mark.parametrize("offset", [0, 5, 40, len(STREAM) - 1])

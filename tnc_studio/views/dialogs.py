@@ -66,7 +66,7 @@ def ask_external(parent: QWidget, folder: str) -> tuple[Path, int | None] | None
     path = Path(name)
     size, ok = QInputDialog.getInt(
         parent, "External picture", f"Bytes that {path.name} took as coded (0: unknown)",
-        min(path.stat().st_size, 2**31 - 1), 0, 2**31 - 1,
+        min(path.stat().st_size if path.is_file() else 0, 2**31 - 1), 0, 2**31 - 1,
     )  # fmt: skip
     return (path, size or None) if ok else None
 

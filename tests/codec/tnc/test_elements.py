@@ -9,12 +9,15 @@ import pytest
 
 from codec.errors import BitstreamError
 from codec.picture import Picture
-from codec.stream import read_stream
+from codec.stream import read_stream, split
 from codec.tnc import elements
 from codec.tnc.api import EncodeSettings, decode_image
 from codec.tnc.elements import measure_stream
 from codec.tnc.encoder import ImageEncoder
 from codec.tnc.models import LoadedModel
+from tests.codec.tnc.coarse_inr import CoarseInr
+from tests.codec.tnc.test_decoder import stream_of
+from tests.golden.make_golden import synthetic
 
 
 def test_elements_add_up_to_the_stream_and_maps_are_the_encoders(shipped: LoadedModel, photo: Picture) -> None:
@@ -50,3 +53,18 @@ def test_a_damaged_stream_is_refused(shipped: LoadedModel, photo: Picture) -> No
     stream = ImageEncoder(photo.crop(0, 0, 64, 64), device="cpu").encode(EncodeSettings(qp=40)).stream
     with pytest.raises(BitstreamError):
         measure_stream(stream[:-3], device="cpu")
+
+
+@pytest.mark.parametrize("inr", [(True, False, False, True), (True,) * 4], ids=["mixed", "inr only"])
+def test_over_fitted_blocks_have_their_parts(
+    tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch, inr: tuple[bool, ...]
+) -> None:
+    picture = synthetic(512, 256, grey=False, seed=8)
+    assert split(256, 512).count == len(inr)
+    monkeypatch.setattr(elements, "model_of", lambda parsed, device: None if all(inr) else tiny)
+    stream = stream_of(picture, tiny, inr)
+    measure = measure_stream(stream, device="cpu", inr=CoarseInr())
+    assert measure.bits == pytest.approx(8 * len(stream))
+    groups = {element.group for element in measure.elements}
+    assert groups == {"container", "over-fitted blocks"} | (set() if all(inr) else {"symbols"})
+    assert ("bits" in measure.block_maps) != all(inr)
