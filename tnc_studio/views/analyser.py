@@ -160,7 +160,9 @@ class StreamAnalyser(QWidget):
         for shown in (table, self.tree):
             for index in range(shown.columnCount()):
                 if index and shown.headerItem().text(index) not in ("Value", "Meaning"):
-                    shown.headerItem().setTextAlignment(index, Qt.AlignmentFlag.AlignRight)
+                    shown.headerItem().setTextAlignment(
+                        index, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+                    )
         self.note = muted_label()
         column.addWidget(table, 1)
         column.addWidget(self.note)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt
-from PySide6.QtWidgets import QDockWidget, QWidget
+from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtWidgets import QDockWidget, QTabBar, QWidget
 from shiboken6 import isValid
 
 from codec.errors import CodecError
@@ -129,6 +129,19 @@ class House(QObject):
             window.docks[id_].raise_()
         for dock in window.docks.values():
             dock.visibilityChanged.connect(lambda _: self.refresh_actions())
+        QTimer.singleShot(0, self, self._hide_stray_tab_bars)
+
+    def _hide_stray_tab_bars(self) -> None:
+        """Hide tab bars of groups that have grown since: Qt 6.10 leaves them behind the panes, to be seen in gaps."""
+        window, docks = self._window, self._window.docks.values()
+        groups = [
+            {one.windowTitle() for one in (dock, *window.tabifiedDockWidgets(dock)) if not one.isHidden()}
+            for dock in docks
+        ]
+        for bar in window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly):
+            titles = {bar.tabText(index) for index in range(bar.count())}
+            if titles and titles not in groups:
+                bar.hide()
 
     def close(self) -> None:
         """Listen no more: panels still tell of their end when the window is gone already."""
