@@ -23,7 +23,8 @@ img.dark {{ display: none; }}
 .shots img {{ display: block; border: 1px solid var(--line); }}
 .pixels {{ image-rendering: pixelated; }}
 figcaption {{ font-size: .85rem; line-height: 1.35; margin-top: .3rem; }}
-.bar {{ display: flex; align-items: center; white-space: nowrap; gap: .5rem; font-size: .85rem; font-variant-numeric: tabular-nums; }}
+.bar {{ display: flex; align-items: center; white-space: nowrap; gap: .5rem; font-size: .85rem;
+  font-variant-numeric: tabular-nums; }}
 .bar img {{ height: .8rem; width: auto; min-width: 0; flex: 1; border: 1px solid var(--line); }}
 .notes {{ white-space: pre-wrap; }}
 h3 {{ font-size: 1rem; margin: 1.2rem 0 .4rem; }}

@@ -24,7 +24,7 @@ OVERVIEW_PX = 1280
 """Longer side of a whole picture in the report."""
 CROP_SHOWN_PX = 384
 """Crops are enlarged by whole factors up to about this width."""
-FOUND_SIDE_PX = 160
+FOUND_SIDE_PX, GRID_PX = 160, 16
 Window = tuple[int, int, int, int]
 """(top, left, height, width) in pixels."""
 
@@ -116,8 +116,10 @@ def _crops(original: Picture, shots: Sequence[Shot], name: str, window: Window) 
     figures = ""
     for shot in shots:
         crop = shot.picture.crop(*window)
-        quality = psnr_rgb_db(reference, crop)
-        text = "as the original" if quality == float("inf") else f"{quality:.2f} dB here"
+        text = ""
+        if crop.bit_depth == reference.bit_depth:
+            quality = psnr_rgb_db(reference, crop)
+            text = "as the original" if quality == float("inf") else f"{quality:.2f} dB here"
         figures += _figure(_image(crop), shot.label, [text], pixels=factor > 1)
     place = f"{width} × {height} px at ({left}, {top})"
     return f'<h3>{escape(name)}: {place}</h3><div class="shots crops">{figures}</div>'
@@ -171,10 +173,12 @@ def _ramp(color_map: str) -> np.ndarray:
 
 def found_regions(original: Picture, first: Shot, second: Shot | None) -> list[tuple[str, Window]]:
     """Regions worth a look where nobody marked any: the largest error, and where two codecs differ most either way."""
+    if not _alike(original, first.picture):
+        return []
     side = min(FOUND_SIDE_PX, original.height_px, original.width_px)
     errors = _window_errors(original, first.picture, side)
     found = [(f"Largest error of {first.label}", errors)]
-    if second is not None:
+    if second is not None and _alike(original, second.picture):
         difference = errors - _window_errors(original, second.picture, side)
         found.append((f"{first.label} behind {second.label}", difference))
         found.append((f"{first.label} ahead of {second.label}", -difference))
@@ -182,20 +186,37 @@ def found_regions(original: Picture, first: Shot, second: Shot | None) -> list[t
     for name, score in found:
         row, col = np.unravel_index(int(np.argmax(score)), score.shape)
         if score[row, col] > 0:
-            regions.append((name, (int(row), int(col), side, side)))
+            top = min(int(row) * GRID_PX, original.height_px - side)
+            left = min(int(col) * GRID_PX, original.width_px - side)
+            regions.append((name, (top, left, side, side)))
     return regions
 
 
+def _alike(one: Picture, other: Picture) -> bool:
+    return len(one.planes) == len(other.planes) and one.bit_depth == other.bit_depth
+
+
 def _window_errors(original: Picture, picture: Picture, side: int) -> np.ndarray:
-    """Sum of squared errors of every window of so many pixels a side."""
-    error = np.square(original.rgb.astype(np.float64) - picture.rgb).sum(-1)
-    total = np.pad(error.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    return total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
+    """Sum of squared errors of windows of so many pixels a side, at every `GRID_PX`-th pixel each way.
+
+    Sums are made band by band: a large picture needs no large array.
+    """
+    bands = []
+    for top in range(0, original.height_px, GRID_PX):
+        band = np.zeros(original.width_px)
+        for one, other in zip(original.planes, picture.planes, strict=True):
+            rows = slice(top, top + GRID_PX)
+            band += np.square(one[rows].astype(np.float64) - other[rows]).sum(0)
+        bands.append(np.add.reduceat(band, range(0, original.width_px, GRID_PX)))
+    total = np.pad(np.array(bands).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    count = max(1, side // GRID_PX)
+    return total[count:, count:] - total[:-count, count:] - total[count:, :-count] + total[:-count, :-count]
 
 
 def _image(picture: Picture) -> Image.Image:
-    rgb = picture.rgb if picture.bit_depth == 8 else (picture.rgb >> (picture.bit_depth - 8)).astype(np.uint8)
-    return Image.fromarray(rgb)
+    planes = picture.planes if picture.color == "rgb" else picture.planes * 3
+    shift = picture.bit_depth - 8
+    return Image.fromarray(np.stack([plane >> shift if shift else plane for plane in planes], -1).astype(np.uint8))
 
 
 def _data_url(image: Image.Image) -> str:

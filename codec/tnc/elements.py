@@ -121,7 +121,8 @@ def _container(parsed: ParsedStream) -> list[Element]:
         Element("types and lengths of sections", "container", 8.0 * (framing - crc)),
         Element("checksums of sections", "container", 8.0 * crc),
     ]
-    for kind, name in ((SectionType.QP_MAP, "QP map"), (SectionType.BRANCHES, "branches")):
+    named = ((SectionType.QP_MAP, "QP map"), (SectionType.BRANCHES, "branches"), (SectionType.ALPHA, "alpha"))
+    for kind, name in named:
         if (payload := parsed.payload(kind)) is not None:
             elements.append(Element(name, "container", 8.0 * len(payload)))
     return elements

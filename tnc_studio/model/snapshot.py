@@ -15,6 +15,7 @@ from codec.rd.rows import RdRow
 from tnc_studio.model.compare import Compare, next_gain
 from tnc_studio.model.curves import Metric
 from tnc_studio.model.history import KeptRun
+from tnc_studio.model.lab import RdView
 from tnc_studio.model.plain import from_plain, to_plain
 from tnc_studio.model.renditions import ORIGINAL
 from tnc_studio.model.scenes import Region, Scene
@@ -136,6 +137,10 @@ def _set_tuning(session: Session, tuning: Tuning) -> None:
     session.tuning_restored = True
 
 
+def _set_rd_view(session: Session, view: RdView) -> None:
+    session.lab.set_view(**{one.name: getattr(view, one.name) for one in fields(RdView)})
+
+
 def _set_overlay(session: Session, overlay: Overlay) -> None:
     overlay = replace(overlay, opacity=min(max(overlay.opacity, 0.0), 1.0))
     session.set_overlay(**{one.name: getattr(overlay, one.name) for one in fields(Overlay)})
@@ -145,6 +150,7 @@ PARTS: tuple[Part, ...] = (
     Part("tuning", Tuning, lambda session: session.tuning, _set_tuning),
     Part("notes", str, lambda session: session.notes, lambda session, text: session.set_notes(text[:NOTES_MAX])),
     Part("metric", Metric, lambda session: session.metric, Session.set_metric, look=True),
+    Part("rd_view", RdView, lambda session: session.lab.view, _set_rd_view, look=True),
     Part("overlay", Overlay, lambda session: session.overlay, _set_overlay, look=True),
     Part(
         "panes", Panes, lambda session: Panes(session.pane_ids, session.pane_count, session.active_pane), _set_panes,

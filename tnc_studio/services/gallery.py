@@ -45,6 +45,7 @@ class Gallery:
         self._factory = factory
         self._clock = clock
         self._runs: dict[str, Run] = {}
+        self._limit_bytes = RUNS_LIMIT_BYTES
         self._files = 0
         session.source_changed.connect(self._forget)
         session.panes_changed.connect(self._fill)
@@ -66,6 +67,11 @@ class Gallery:
             self._session.show(self._rendition(id_, run, None))  # figures now, pixels when a pane shows it
             self._trim()
         return id_
+
+    def set_limit(self, limit_bytes: int) -> None:
+        """Change the cap; runs that no pane shows go at once, the oldest first."""
+        self._limit_bytes = limit_bytes
+        self._trim()
 
     def show_run(self, run: Run, pane: int | None = None) -> str:
         """Put a run into a pane (the current one by default); returns the id of its rendition."""
@@ -150,7 +156,7 @@ class Gallery:
     def _trim(self) -> None:
         """Let the oldest runs go that are on no pane, until the rest fits."""
         spare = [id_ for id_ in self._runs if id_ not in self._session.pane_ids]
-        while spare and (len(self._runs) > RUNS_MAX or self._bytes() > RUNS_LIMIT_BYTES):
+        while spare and (len(self._runs) > RUNS_MAX or self._bytes() > self._limit_bytes):
             oldest = spare.pop(0)
             del self._runs[oldest]
             self._session.set_label(oldest, None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 import tempfile
@@ -12,12 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from PIL import Image
 from PySide6.QtCore import QLockFile, QObject, QTimer
 
 import codec
 from codec.errors import CodecError, InputError
-from codec.files import make_folder, read_picture, write_bytes
+from codec.files import make_folder, read_picture, write_bytes, write_picture
 from codec.jobs import CancelToken, Progress, check
 from codec.picture import Picture
 from tnc_studio.model.history import KeptRun
@@ -132,6 +130,7 @@ class SessionService(QObject):
             session.source_changed, session.tuning_changed, session.panes_changed, session.overlay_changed,
             session.metric_changed, session.notes_changed, session.history.changed, session.story.changed,
             session.curves_changed, session.view.changed, session.compare_changed,
+            session.lab.view_changed,
         ):  # fmt: skip
             event.connect(self.touch)
 
@@ -410,12 +409,13 @@ def _picture_at(source: SourceRef) -> Picture:
 
 
 def png_bytes(picture: Picture) -> bytes:
-    """8-bit picture as a PNG without metadata but its colour profile."""
-    buffer = io.BytesIO()
-    array = picture.planes[0] if picture.color == "grey" else picture.rgb
-    metadata = {"icc_profile": picture.icc} if picture.icc else {}
-    Image.fromarray(array).save(buffer, "PNG", compress_level=4, **metadata)
-    return buffer.getvalue()
+    """PNG of a picture, with its profile but without EXIF: that may tell more than the sender means to."""
+    if picture.bit_depth not in (8, 16):
+        raise InputError(f"a picture of {picture.bit_depth} bits per sample cannot be put into a session file")
+    with tempfile.TemporaryDirectory(prefix="tnc-session-") as folder:
+        path = Path(folder, "picture.png")
+        write_picture(replace(picture, exif=b""), path)
+        return path.read_bytes()
 
 
 def _lock(folder: Path) -> QLockFile:

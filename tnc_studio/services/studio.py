@@ -192,8 +192,9 @@ class Studio:
         )
 
     def set_memory_limit(self, limit_bytes: int) -> None:
-        """Cap what results of earlier encodes occupy."""
-        self.anchors.cache.set_limit(limit_bytes)
+        """Cap what decoded pictures of earlier encodes occupy: one half for the anchors', one for TNC's."""
+        self.anchors.cache.set_limit(limit_bytes // 2)
+        self.gallery.set_limit(limit_bytes // 2)
 
     def set_target(
         self, *, bpp: float | None = None, psnr_db: float | None = None, size_bytes: int | None = None

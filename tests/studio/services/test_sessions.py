@@ -11,6 +11,8 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from codec.errors import InputError
+from codec.files import write_picture
+from codec.picture import Picture
 from tests.studio.conftest import QuickBpg, QuickJpeg
 from tests.studio.fakes import FakeFactory
 from tnc_studio.model.curves import Metric
@@ -123,8 +125,7 @@ def test_another_picture_in_its_place_is_noticed(
     path = tmp_path / "work.tncs"
     studio.sessions.save(path)
     qtbot.waitUntil(path.is_file, timeout=LONG_MS)
-    data = bytearray(np.full((8, 8, 3), 7, np.uint8))
-    picture_file.write_bytes(b"P6 8 8 255\n" + data)
+    write_picture(Picture.from_array(np.full((8, 8, 3), 7, np.uint8)), picture_file)
     errors = errors_of(other)
     other.open(path)
     qtbot.waitUntil(lambda: bool(errors), timeout=LONG_MS)

@@ -238,7 +238,7 @@ def test_settings_are_kept_and_put_into_effect(
     dialog.accept()
     dialog._accept()
     assert torch.get_num_threads() == 1
-    assert window.studio.anchors.cache._limit == 128 << 20
+    assert (window.studio.anchors.cache._limit, window.studio.gallery._limit_bytes) == (64 << 20, 64 << 20)
     assert Store(store._settings).preferences[MEMORY.id] == 128
     store._settings.setValue("program/memory_mib", "lots")
     store._settings.setValue("program/device", "abacus")
