@@ -1,32 +1,35 @@
-"""`tnc encode`: a picture in, a stream out."""
+"""`tnc encode`: a picture in, a stream out; or many."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from codec.aq.settings import SCALE_MAX, STRENGTH_MAX, TERMS, AqScales
 from codec.commands import common
+from codec.errors import CodecError, SettingsError
+from codec.jobs import Progress, no_progress
 from codec.picture import Picture
 from codec.quality import QP_MAX, QP_MIN
 from codec.tnc.settings import BRANCHES, EFFORTS
 
 if TYPE_CHECKING:
-    from codec.tnc.coded import BlockCost
+    from codec.batch import Entry
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "input",
-        type=Path,
-        metavar="IN",
-        help="a picture of at most 16384 px a side",
+        "inputs", nargs="+", metavar="IN", help="pictures of at most 16384 px a side, folders of them, or patterns"
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.tnc")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT.tnc", help="of several inputs: a folder"
+    )
     quality = parser.add_mutually_exclusive_group()
     quality.add_argument("--qp", type=common.number(QP_MIN, QP_MAX), metavar="N", help="quality, 0 (best) to 63 (32)")
     positive = common.number(0, above=True)
@@ -65,6 +68,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--inr-iterations", type=common.whole_number(0), metavar="N",
         help="iterations of over-fitting; makes auto try it (by itself it does from effort 2 on)",
     )  # fmt: skip
+    parser.add_argument(
+        "--jobs", type=common.whole_number(1), default=1, metavar="N", help="of several inputs: processes (%(default)s)"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="of several inputs: leave out those whose whole stream is there and newer"
+    )
     common.add_model(parser)
     parser.add_argument("--no-analysis", action="store_true", help="leave the encoder's analysis out of the stream")
     common.add_device(parser)
@@ -72,13 +81,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Encode, write the stream, and say what came out."""
-    common.check_output(args.output, args.input, *([args.qp_map] if args.qp_map else []))
+    """Encode, write the streams, and say what came out.
+
+    Raises
+    ------
+    CodecError
+        If it failed; of several inputs after all others are done.
+    """
+    from codec.batch import is_batch
+
+    if is_batch(args.inputs, args.output):
+        _run_batch(args)
+        return
+    with common.progress_line() as progress:
+        report = _encode_file(args, Path(args.inputs[0]), args.output, progress)
+    if args.json:
+        common.print_json(report)
+    else:
+        common.print_notes(report["notes"])
+        print(_line(report))
+
+
+def _encode_file(
+    args: argparse.Namespace, source: Path, target: Path, progress: Progress = no_progress
+) -> dict[str, Any]:  # fmt: skip
+    """Encode one file and report, ready for JSON."""
+    common.check_output(target, source, *([args.qp_map] if args.qp_map else []))
     from codec.files import read_picture, write_bytes
     from codec.qp_map_file import read_qp_map
     from codec.tnc.settings import EncodeSettings
 
-    picture = read_picture(args.input)
+    picture = read_picture(source)
     settings = EncodeSettings(
         qp=args.qp,
         lmbda=args.lmbda,
@@ -98,46 +131,95 @@ def run(args: argparse.Namespace) -> None:
     from codec.metrics import psnr_rgb_db
     from codec.tnc.api import encode_image
 
-    with common.progress_line() as progress, contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
         # While blocks are over-fitted, Ctrl-C means: that is good enough, write what there is.
-        stop = stack.enter_context(common.cancel_on_signal()) if settings.needs_inr else None
+        single = len(args.inputs) == 1 and not args.output.is_dir()
+        stop = stack.enter_context(common.cancel_on_signal()) if settings.needs_inr and single else None
         result = encode_image(picture, settings, device=args.device, progress=progress, stop=stop)
-    psnr_db = psnr_rgb_db(picture, result.reconstruction)
-    notes = [*picture.notes, *_precision(picture)]
-    write_bytes(args.output, result.stream)
+    write_bytes(target, result.stream)
+    return {
+        "input": str(source),
+        "bytes": result.bytes,
+        "rd_bytes": result.rd_bytes,
+        "bpp": result.bpp,
+        "qp": result.qp,
+        "lambda": result.lmbda,
+        "psnr_rgb_db": psnr_rgb_db(picture, result.reconstruction),
+        "seconds": result.encode_s,
+        "decode_seconds": result.decode_s,
+        "model": result.model,
+        "inr_blocks": sum(cost.branch == "inr" for cost in result.block_costs),
+        "blocks": len(result.block_costs),
+        "width": picture.width_px,
+        "height": picture.height_px,
+        "bit_depth": picture.bit_depth,
+        "alpha": picture.alpha is not None,
+        "notes": [*picture.notes, *_precision(picture)],
+        "output": str(target),
+    }
+
+
+def _run_batch(args: argparse.Namespace) -> None:
+    """Encode every file into a folder; what fails is told at the end."""
+    from codec.batch import expand, outputs_of, run_batch
+    from codec.files import make_folder
+
+    if args.qp_map:
+        raise SettingsError("--qp-map belongs to one picture", hint="encode it by itself")
+    entries = expand(args.inputs)
+    targets = outputs_of(entries, args.output, ".tnc")
+    todo = [entry for entry, target in zip(entries, targets, strict=True) if not (args.resume and _done(entry, target))]
+    skipped = len(entries) - len(todo)
+    for folder in {target.parent for target in targets}:
+        make_folder(folder)
+    lines = not args.json
+    with common.progress_line() as progress, common.cancel_on_signal() as cancel:
+        outcomes = run_batch(
+            partial(_encode_entry, args), todo, jobs=args.jobs, progress=progress, cancel=cancel,
+            on_outcome=lambda outcome: print(_line(outcome.value)) if lines and outcome.value else None,
+        )  # fmt: skip
+    failed = [outcome for outcome in outcomes if outcome.error]
     if args.json:
         common.print_json(
             {
-                "bytes": result.bytes,
-                "rd_bytes": result.rd_bytes,
-                "bpp": result.bpp,
-                "qp": result.qp,
-                "lambda": result.lmbda,
-                "psnr_rgb_db": psnr_db,
-                "seconds": result.encode_s,
-                "decode_seconds": result.decode_s,
-                "model": result.model,
-                "inr_blocks": sum(cost.branch == "inr" for cost in result.block_costs),
-                "width": picture.width_px,
-                "height": picture.height_px,
-                "bit_depth": picture.bit_depth,
-                "alpha": picture.alpha is not None,
-                "notes": notes,
-                "output": str(args.output),
+                "files": [outcome.value for outcome in outcomes if outcome.value],
+                "skipped": skipped,
+                "failed": [{"input": str(outcome.entry.path), "error": outcome.error} for outcome in failed],
             }
         )
-    else:
-        common.print_notes(notes)
-        print(
-            f"{args.output}: {result.bytes:,} bytes, {result.bpp:.4f} bpp, {psnr_db:.2f} dB PSNR (RGB), "
-            f"QP {result.qp:g} = lambda {result.lmbda:.4g}, {_branch_note(result.block_costs)}model {result.model}, "
-            f"{result.encode_s:.2f} s"
-        )
+    elif skipped:
+        print(f"{skipped} of {len(entries)} were there already")
+    for outcome in failed:
+        print(f"tnc: {outcome.error}", file=sys.stderr)
+    if failed:
+        raise CodecError(f"{len(failed)} of {len(entries)} files failed", where="encode")
 
 
-def _branch_note(costs: Sequence[BlockCost]) -> str:
-    inr = sum(cost.branch == "inr" for cost in costs)
-    return f"{inr} of {len(costs)} blocks over-fitted, " if costs else ""
+def _encode_entry(args: argparse.Namespace, entry: Entry) -> dict[str, Any]:
+    return _encode_file(args, entry.path, args.output / entry.relative.with_suffix(".tnc"))
+
+
+def _done(entry: Entry, target: Path) -> bool:
+    """Whether the stream of a file is there, whole, and not older than the file."""
+    from codec.files import read_bytes
+    from codec.stream import read_stream
+
+    try:
+        if target.stat().st_mtime < entry.path.stat().st_mtime:
+            return False
+        read_stream(read_bytes(target))
+    except (OSError, CodecError):
+        return False
+    return True
+
+
+def _line(report: Mapping[str, Any]) -> str:
+    inr = f"{report['inr_blocks']} of {report['blocks']} blocks over-fitted, " if report["blocks"] else ""
+    return (
+        f"{report['output']}: {report['bytes']:,} bytes, {report['bpp']:.4f} bpp, {report['psnr_rgb_db']:.2f} dB PSNR "
+        f"(RGB), QP {report['qp']:g} = lambda {report['lambda']:.4g}, {inr}model {report['model']}, "
+        f"{report['seconds']:.2f} s"
+    )
 
 
 def _forced_block(text: str) -> tuple[int, int, str]:
