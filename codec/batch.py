@@ -100,10 +100,10 @@ def expand(inputs: Iterable[str | Path]) -> list[Entry]:
 
 
 def is_batch(inputs: Sequence[str | Path], output: str | Path) -> bool:
-    """Whether more than one file is meant: several, a folder or a pattern, or a folder as output."""
+    """Whether more than one file is meant: several, a folder or a pattern, or an output that ends like a folder."""
     text = str(inputs[0]) if inputs else ""
     many = len(inputs) != 1 or Path(text).is_dir() or (glob.has_magic(text) and not Path(text).exists())
-    return many or Path(output).is_dir() or str(output).endswith(("/", os.sep))
+    return many or str(output).endswith(("/", os.sep))
 
 
 def outputs_of(entries: Sequence[Entry], folder: Path, suffix: str) -> list[Path]:

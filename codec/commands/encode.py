@@ -27,9 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "inputs", nargs="+", metavar="IN", help="pictures of at most 16384 px a side, folders of them, or patterns"
     )
-    parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="OUT.tnc", help="of several inputs: a folder"
-    )
+    parser.add_argument("-o", "--output", required=True, metavar="OUT.tnc", help="of several inputs: a folder")
     quality = parser.add_mutually_exclusive_group()
     quality.add_argument("--qp", type=common.number(QP_MIN, QP_MAX), metavar="N", help="quality, 0 (best) to 63 (32)")
     positive = common.number(0, above=True)
@@ -90,7 +88,9 @@ def run(args: argparse.Namespace) -> None:
     """
     from codec.batch import is_batch
 
-    if is_batch(args.inputs, args.output):
+    batch = is_batch(args.inputs, args.output)
+    args.output = Path(args.output)
+    if batch:
         _run_batch(args)
         return
     with common.progress_line() as progress:
@@ -133,8 +133,7 @@ def _encode_file(
 
     with contextlib.ExitStack() as stack:
         # While blocks are over-fitted, Ctrl-C means: that is good enough, write what there is.
-        single = len(args.inputs) == 1 and not args.output.is_dir()
-        stop = stack.enter_context(common.cancel_on_signal()) if settings.needs_inr and single else None
+        stop = stack.enter_context(common.cancel_on_signal()) if settings.needs_inr and target == args.output else None
         result = encode_image(picture, settings, device=args.device, progress=progress, stop=stop)
     write_bytes(target, result.stream)
     return {

@@ -28,7 +28,7 @@ NO_DATABASE = "none"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("inputs", type=Path, nargs="*", metavar="IN", help="8-bit RGB or grey pictures")
+    parser.add_argument("inputs", nargs="*", metavar="IN", help="8-bit pictures, folders of them, or patterns")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="made if it does not exist")
     parser.add_argument(
         "--codecs",
@@ -73,6 +73,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=common.whole_number(1), metavar="N", help="anchors at a time (all cores but one)"
     )
     parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="measure on the Dask cluster of this scheduler instead of here"
+    )
+    parser.add_argument(
         "--db", metavar="FILE", help="database of measured points, or none (one in the user's folder for caches)"
     )
     parser.add_argument("--list", action="store_true", help="list the runs that the database knows, and stop")
@@ -108,7 +111,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _run(args: argparse.Namespace, options: BdOptions, database: RdDatabase | None) -> None:
-    from codec.files import make_folder, read_picture
+    from codec.files import make_folder
     from codec.metrics.measure import check_metrics
     from codec.rd.csv_io import read_csv
     from codec.rd.curves import bd_table, curves_of, find_reference
@@ -125,7 +128,7 @@ def _run(args: argparse.Namespace, options: BdOptions, database: RdDatabase | No
         make_folder(args.output)
     else:
         check_metrics(args.metrics)
-        pictures = [read_picture(path) for path in args.inputs]
+        paths, pictures = _readable(args.inputs)
         codecs = get_codecs(args.codecs, device=args.device)
         if args.reference:
             find_reference(curves_of(_joined(planned_rows(codecs, pictures), tables)), args.reference)
@@ -135,8 +138,8 @@ def _run(args: argparse.Namespace, options: BdOptions, database: RdDatabase | No
         if database is not None:
             labels = ", ".join(dict.fromkeys(codec.label for codec in codecs))
             names = pictures[0].name if len(pictures) == 1 else f"{len(pictures)} pictures"
-            paths = dict(zip(unique_names([one.name for one in pictures]), args.inputs, strict=True))
-            where = {name: str(path.resolve()) for name, path in paths.items()}
+            named = zip(unique_names([one.name for one in pictures]), paths, strict=True)
+            where = {name: str(path.resolve()) for name, path in named}
             database.keep_run(f"{names}: {labels}", {**conditions, **versions}, rows, where)
     files = write_rd_folder(
         rows,
@@ -170,6 +173,26 @@ def _run(args: argparse.Namespace, options: BdOptions, database: RdDatabase | No
         print("\n".join([*table, *(str(path) for path in files.values())]))
     if failed:
         raise AnchorError(_first_of(failed), where=failed[0].label, hint=f"{files['report']} lists what failed")
+
+
+def _readable(inputs: Sequence[str]) -> tuple[list[Path], list[Picture]]:
+    """Pictures of all inputs. Of several, those that cannot be read are told and left out."""
+    from codec.batch import expand
+    from codec.files import read_picture
+
+    entries = expand(inputs)
+    paths, pictures = [], []
+    for entry in entries:
+        try:
+            pictures.append(read_picture(entry.path))
+            paths.append(entry.path)
+        except CodecError as error:
+            if len(entries) == 1:
+                raise
+            print(f"tnc: left out: {error}", file=sys.stderr)
+    if not pictures:
+        raise SettingsError(f"none of {len(entries)} files is a picture that can be read")
+    return paths, pictures
 
 
 def _database(args: argparse.Namespace) -> RdDatabase | None:
@@ -212,6 +235,14 @@ def _measure(
 
     qualities = {codec.id: args.qps for codec in codecs if args.qps and codec.quality.name == "QP"}
     finished: list[RdRow] = []
+    if args.scheduler:
+        from codec.rd.cluster import run_rd_on_cluster
+
+        with common.progress_line() as progress, common.cancel_on_signal() as cancel:
+            return run_rd_on_cluster(
+                args.scheduler, args.codecs, pictures, args.qps, metrics=args.metrics, device=args.device,
+                progress=progress, cancel=cancel,
+            )  # fmt: skip
     try:
         with common.progress_line() as progress, common.cancel_on_signal() as cancel:
             return run_rd(

@@ -71,6 +71,19 @@ def planned_rows(codecs: Sequence[Anchor], pictures: Sequence[Picture]) -> list[
     return [RdRow(item.codec.id, item.codec.label, item.codec.settings_text, item.name) for item in items]
 
 
+def planned_points(
+    codecs: Sequence[Anchor], pictures: Sequence[Picture], qualities: Mapping[str, Sequence[float]] | None = None
+) -> list[tuple[Anchor, Picture, str, float]]:
+    """Codec, picture, its name and quality of every point, whether or not the codec can run here."""
+    names = unique_names([picture.name or "picture" for picture in pictures])
+    return [
+        (codec, picture, name, quality)
+        for codec in codecs
+        for picture, name in zip(pictures, names, strict=True)
+        for quality in takeable(codec.quality, (qualities or {}).get(codec.id) or codec.quality.points())
+    ]
+
+
 def run_rd(
     codecs: Sequence[Anchor],
     pictures: Sequence[Picture],
