@@ -44,7 +44,7 @@ class FitOptions:
     lr_latents: float = 0.16
     lr_differences: float = 0.4
     temperature: tuple[float, float] = (0.3, 0.1)
-    noise: tuple[float, float] = (0.22, 0.12)
+    noise: tuple[float, float] = (0.22, 0.16)
     polish_share: float = 0.05
     sparsity: float = 0.5
     exponents: tuple[int, ...] = EXPONENTS
