@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -84,6 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     common.add_device(parser)
     common.add_json(parser)
+    parser.set_defaults(usage_error=parser.error)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -102,7 +104,7 @@ def run(args: argparse.Namespace) -> None:
         if args.list:
             _list(_needed(database), as_json=args.json)
         elif args.output is None or not (args.inputs or args.again):
-            raise SettingsError("name pictures (or a run with --again) and an output folder with -o")
+            args.usage_error("name pictures (or a run with --again) and an output folder with -o")
         else:
             _run(args, options, database)
     finally:
@@ -124,7 +126,11 @@ def _run(args: argparse.Namespace, options: BdOptions, database: RdDatabase | No
     conditions = {"Command": shlex.join(["tnc", *sys.argv[1:]]), "Machine": machine_text()}
     versions: dict[str, str] = {}
     if args.again:
-        rows = _joined(_needed(database).rows_of(args.again), tables)
+        known = _needed(database)
+        rows = _joined(known.rows_of(args.again), tables)
+        past = next(past for past in known.past_runs() if past.id == args.again)
+        measured = time.strftime("%Y-%m-%d %H:%M", time.localtime(past.made_at))
+        conditions = {**past.conditions, "Measured": measured, "Written again by": conditions["Command"]}
         make_folder(args.output)
     else:
         check_metrics(args.metrics)

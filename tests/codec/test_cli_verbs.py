@@ -223,6 +223,15 @@ def test_compare_measures_pictures_and_streams(tnc, tnc_json) -> None:
     assert "not defined for so small a picture" in out
 
 
+def test_compare_measures_what_is_asked_for(tnc, tnc_json) -> None:
+    metrics = tnc_json("compare", "crop.png", "crop.tnc", "--metrics", "vmaf,ssimulacra2")
+    assert 30 < metrics["ssimulacra2"] < 100
+    assert 30 < metrics["vmaf"] < 100
+    _, out, _ = tnc("compare", "crop.png", "crop.tnc", "--metrics", "ssimulacra2")
+    assert f"SSIMULACRA2 {metrics['ssimulacra2']:8.2f}" in out
+    assert tnc("compare", "crop.png", "crop.tnc", "--metrics", "nope")[2].startswith("tnc: unknown metric 'nope'")
+
+
 def test_compare_of_a_picture_with_itself_has_no_psnr(tnc_json) -> None:
     assert tnc_json("compare", "crop.png", "crop.png")["psnr_rgb_db"] is None
 
@@ -322,6 +331,7 @@ def test_rd_measures_once_and_gives_old_runs_back(tnc_json) -> None:
     assert listed[0]["what"] == "crop.png: TNC"
     again = tnc_json("rd", "--again", "1", "--db", "my.sqlite3", "-o", "three")
     assert again["bd_rate"] == first["bd_rate"] == second["bd_rate"]
+    assert "Written again by" in Path("three/report.html").read_text()
     for name in ("rd.csv", "rd.png"):
         assert Path("three", name).read_bytes() == Path("one", name).read_bytes()
 
@@ -348,9 +358,10 @@ def test_rd_range_and_usage(tnc, tnc_json) -> None:
     for wrong in ("psnr=30:36", "vmaf=90:80", "vmaf=80", "vmaf=a:b"):
         with pytest.raises(SystemExit, match="2"):
             tnc("rd", "crop.png", "-o", "out", "--bd-range", wrong)
-    assert tnc("rd", "crop.png")[0] == 1
-    assert tnc("rd", "-o", "out")[0] == 1
-    assert tnc("rd", "crop.png", "-o", "out", "--metrics", "ssim")[2].startswith("tnc: unknown metric 'ssim'")
+    for wrong_usage in (("crop.png",), ("-o", "out")):
+        with pytest.raises(SystemExit, match="2"):
+            tnc("rd", *wrong_usage)
+    assert "tnc: unknown metric 'ssim'" in tnc("rd", "crop.png", "-o", "out", "--metrics", "ssim")[2]
 
 
 def test_rd_that_fails_in_part_still_writes_and_says_so(tnc, monkeypatch: pytest.MonkeyPatch) -> None:

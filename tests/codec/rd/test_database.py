@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -168,3 +170,37 @@ def test_its_place_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert default_path() == tmp_path / "rd.sqlite3"
     monkeypatch.delenv("TNC_CACHE")
     assert default_path().parent.name == "tnc-studio"
+
+
+WRITER = """
+import itertools, sys
+from dataclasses import replace
+import numpy as np
+from codec.anchors.jpeg import JpegAnchor
+from codec.anchors.runs import run_anchor
+from codec.picture import Picture
+from codec.rd.database import RdDatabase
+picture = Picture.from_array(np.zeros((40, 40, 3), np.uint8), name="black.png")
+run = run_anchor(JpegAnchor(), picture, 40)
+database = RdDatabase(sys.argv[1])
+for number in itertools.count():
+    database.keep(replace(run, settings={"quality": number}, stream=run.stream * 200), "", picture)
+    print(number, flush=True)
+"""
+
+
+def test_kill_9_while_writing_loses_nothing_that_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "rd.sqlite3"
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        for line in writer.stdout:
+            if int(line) == 20:
+                break
+        writer.kill()
+    database = RdDatabase(path)
+    points = database.points()
+    assert len(points) >= 21
+    assert all(database.stream(point.key) is not None for point in points[:21])
+    with sqlite3.connect(path) as raw:
+        assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    raw.close()
