@@ -21,6 +21,7 @@ from tnc_studio.model.lab import LIVE, curve_labels, shown_points, turns_of
 from tnc_studio.model.renditions import TNC, Rendition, State
 from tnc_studio.model.session import Session
 from tnc_studio.services.bd import shown_picture, shown_rows
+from tnc_studio.services.gallery import RUN
 from tnc_studio.theme.codec_colors import codec_color, codec_symbol, codec_width_px
 from tnc_studio.theme.palette import current
 
@@ -83,6 +84,7 @@ class RdPlot(QWidget):
                       session.lab.view_changed):  # fmt: skip
             event.connect(self.refresh)
         session.rendition_changed.connect(lambda _: self._refresh_rings())
+        session.panes_changed.connect(self._refresh_rings)
         self.apply_theme()
 
     def apply_theme(self) -> None:
@@ -155,7 +157,8 @@ class RdPlot(QWidget):
         view, spots = self._session.lab.view, []
         for rendition in self._session.renditions.values() if view.picture == LIVE else ():
             place = ring_place(rendition, self._session.metric, view.rate)
-            if place is not None:
+            kept = rendition.id.startswith(RUN) and rendition.id not in self._session.visible_ids
+            if place is not None and not kept:
                 estimate = rendition.state is State.PREVIEW
                 style = Qt.PenStyle.DotLine if estimate else Qt.PenStyle.SolidLine
                 color = codec_color(rendition.id if rendition.run is None else rendition.run.codec)
