@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
+from codec.errors import Cancelled, CodecError
 from codec.picture import Picture
 from codec.run import Run
 
@@ -50,6 +52,22 @@ class RunCache:
 
     def __len__(self) -> int:
         return len(self._runs)
+
+    def recall(self, key: str, decode: Callable[[bytes], Picture]) -> Run | None:
+        """A run out of the archive; None also where that fails: then the run is made again."""
+        try:
+            return None if self.archive is None else self.archive.recall(key, decode)
+        except Cancelled:
+            raise
+        except CodecError:
+            return None
+
+    def keep(self, run: Run, settings_text: str, picture: Picture) -> None:
+        """Put a run into memory and archive. A run matters more than its record: failing to write it is no error."""
+        self.put(run)
+        if self.archive is not None:
+            with contextlib.suppress(CodecError):
+                self.archive.keep(run, settings_text, picture)
 
     def get(self, key: str) -> Run | None:
         """Find a run, or None; a hit makes it the most recent one."""

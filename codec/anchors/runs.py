@@ -36,7 +36,6 @@ def run_anchor(
         `psnr_y_db`, `ms_ssim` (left out for small pictures), `encode_s` and `decode_s` (of programs from their start).
     """
     picture = picture.opaque
-    archive = None if cache is None else cache.archive
     if cache is not None and (known := _known(anchor, picture, quality, cache, cancel)) is not None:
         return known
     started = time.perf_counter()
@@ -66,9 +65,7 @@ def run_anchor(
         metrics=metrics,
     )
     if cache is not None:
-        cache.put(run)
-    if archive is not None:
-        archive.keep(run, anchor.settings_text, picture)
+        cache.keep(run, anchor.settings_text, picture)
     return run
 
 
@@ -76,7 +73,7 @@ def _known(anchor: Anchor, picture: Picture, quality: float, cache: RunCache, ca
     key = anchor_key(anchor, picture, quality)
     if (known := cache.get(key)) is not None:
         return known
-    run = None if cache.archive is None else cache.archive.recall(key, lambda data: anchor.decode(data, cancel=cancel))
+    run = cache.recall(key, lambda data: anchor.decode(data, cancel=cancel))
     if run is None:
         return None
     run = replace(run, label=anchor.label, reconstruction=replace(run.reconstruction, name=anchor.label))

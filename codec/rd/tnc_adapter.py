@@ -106,14 +106,13 @@ class TncAdapter(Anchor):
 
         The encoder has decoded its real stream already.
         """
-        archive = None if cache is None else cache.archive
-        if archive is not None:
+        if cache is not None:
             key = anchor_key(self, picture, quality)
-            if (known := archive.recall(key, lambda data: self.decode(data, cancel=cancel))) is not None:
+            if (known := cache.recall(key, lambda data: self.decode(data, cancel=cancel))) is not None:
                 return replace(known, label=self.label)
         run = run_of_result(self._result(picture, quality, cancel), picture, self.label, self._encode_settings(quality))
-        if archive is not None:
-            archive.keep(run, self.settings_text, picture)
+        if cache is not None:
+            cache.keep(run, self.settings_text, picture)
         return run
 
     def _encode_settings(self, quality: float) -> EncodeSettings:

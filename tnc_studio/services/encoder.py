@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from codec.errors import CodecError
 from codec.jobs import CancelToken, Progress
 from codec.picture import Picture
 from codec.run import Run
@@ -107,7 +109,8 @@ class TncFactory:
         adapter = TncAdapter(settings.model, effort=settings.effort)
         run = run_of_result(result, picture, adapter.label, settings)
         if self._database is not None:
-            self._database.keep(run, describe(settings), picture)
+            with contextlib.suppress(CodecError):  # the run matters more than its record
+                self._database.keep(run, describe(settings), picture)
         return run
 
     def decode(self, stream: bytes, progress: Progress, cancel: CancelToken) -> Picture:

@@ -11,7 +11,8 @@ import pytest
 
 from codec.anchors.cache import RunCache
 from codec.anchors.jpeg import JpegAnchor
-from codec.errors import AnchorError, Cancelled, SettingsError
+from codec.anchors.runs import run_anchor
+from codec.errors import AnchorError, Cancelled, InputError, SettingsError
 from codec.jobs import CancelToken
 from codec.metrics.ssimulacra2 import ssimulacra2
 from codec.metrics.vmaf import vmaf
@@ -250,3 +251,35 @@ def test_undefined_metrics_and_failures_are_no_gaps_to_fill(picture: Picture, tm
     assert rows[0].ms_ssim is None
     assert [point.figures["ms_ssim"] for point in database.points()] == [None]
     assert rows[1].error == "jpeg: unlucky"
+
+
+def test_a_kept_stream_that_cannot_be_decoded_is_made_again(picture: Picture, tmp_path: Path) -> None:
+    class Broken(Jpeg):
+        broken = True
+
+        def decode(self, stream: bytes, *, cancel: CancelToken | None = None) -> Picture:
+            if self.broken:
+                self.broken = False
+                raise AnchorError("damaged")
+            return super().decode(stream, cancel=cancel)
+
+    database, gauge = RdDatabase(tmp_path / "rd.sqlite3"), Gauge()
+    (first,) = run_rd([Jpeg(gauge)], [picture], {"jpeg": [50]}, database=database)
+    gauge.most = 0
+    (again,) = run_rd([Broken(gauge)], [picture], {"jpeg": [50]}, database=database, metrics=["ssimulacra2"])
+    assert gauge.most == 1
+    assert replace(again, ssimulacra2=None, encode_s=first.encode_s, decode_s=first.decode_s) == first
+
+
+def test_a_database_that_cannot_be_written_costs_no_run(picture: Picture) -> None:
+    class Full(RdDatabase):
+        def __init__(self) -> None:
+            pass
+
+        def recall(self, key: str, decode: object) -> Run | None:
+            raise InputError("the disk is full")
+
+        def keep(self, run: Run, settings_text: str, picture: Picture) -> None:
+            raise InputError("the disk is full")
+
+    assert run_anchor(JpegAnchor(), picture, 50, cache=RunCache(archive=Full())).metrics["psnr_rgb_db"] > 25
