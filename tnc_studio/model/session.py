@@ -112,6 +112,7 @@ class Session:
         self.pane_count = DEFAULT_PANE_COUNT
         self.active_pane = 0
         self.labels: dict[str, str] = {ORIGINAL: "Original", TNC: "TNC"}
+        self.followers: frozenset[str] = frozenset()  # ids of the anchors, which match TNC
         self.renditions: dict[str, Rendition] = {}
         self.bd_rows: list[BdRow] = []
         self.notes = ""

@@ -26,6 +26,11 @@ class Follow(StrEnum):
         """Text of the choice in the panel."""
         return {Follow.BYTES: "Same bytes", Follow.PSNR: "Same PSNR", Follow.FIXED: "Fixed quality"}[self]
 
+    @property
+    def short(self) -> str:
+        """One word for a pane."""
+        return {Follow.BYTES: "bytes", Follow.PSNR: "PSNR", Follow.FIXED: "fixed"}[self]
+
 
 SLIDER_QP_MIN, SLIDER_QP_MAX = 10.0, 52.0
 """Range of the slider; the spin box reaches all of 0..63."""
@@ -63,6 +68,8 @@ class Tuning:
         Hand-made QP offsets.
     follow : Follow
         What the anchors match.
+    follow_own : mapping of str to Follow
+        What single anchors match instead.
     fixed_quality : mapping of str to float
         Quality per anchor id, for `Follow.FIXED`.
     """
@@ -80,12 +87,17 @@ class Tuning:
     force_blocks: tuple[ForcedBlock, ...] = ()
     qp_map: OffsetGrid | None = None
     follow: Follow = Follow.BYTES
+    follow_own: Mapping[str, Follow] = field(default_factory=dict)
     fixed_quality: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def lmbda(self) -> float:
         """The same value as `qp`, as lambda."""
         return lmbda_of_qp(min(max(self.qp, QP_MIN), QP_MAX))
+
+    def follow_of(self, anchor: str) -> Follow:
+        """What an anchor matches."""
+        return self.follow_own.get(anchor, self.follow)
 
     @property
     def has_target(self) -> bool:

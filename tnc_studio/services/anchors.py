@@ -70,6 +70,7 @@ class AnchorService(QObject):
         self._idle.setSingleShot(True)
         self._idle.setInterval(IDLE_MS)
         self._idle.timeout.connect(self._refine)
+        session.followers = frozenset(self.anchors)
         for id_, anchor in self.anchors.items():
             session.set_label(id_, short_label(anchor))
 
@@ -187,12 +188,13 @@ class AnchorService(QObject):
         """Nearest known run for the present follow mode, and whether it is as near as wanted."""
         ladder, tuning = self._ladders[id_], self._session.tuning
         tnc = self._session.rendition(TNC)
-        if tuning.follow is Follow.FIXED:
+        follow = tuning.follow_of(id_)
+        if follow is Follow.FIXED:
             quality = self.fixed_quality(id_)
             runs = ladder.runs
             nearest = min(runs, key=lambda run: abs(run.metrics["quality"] - quality), default=None)
             return nearest, nearest is not None and nearest.metrics["quality"] == quality
-        if tuning.follow is Follow.BYTES:
+        if follow is Follow.BYTES:
             if not tnc.size_bytes:
                 return None, True
             nearest = ladder.nearest_by_bytes(tnc.size_bytes)
@@ -246,19 +248,20 @@ class AnchorService(QObject):
     def _refine(self) -> None:
         """Search for a closer point, for the anchors that are on screen."""
         tnc, tuning = self._session.rendition(TNC), self._session.tuning
-        if tuning.follow is not Follow.FIXED and tnc.state is not State.FINAL:
-            return
         for id_, ladder in self._ladders.items():
+            follow = tuning.follow_of(id_)
+            if follow is not Follow.FIXED and tnc.state is not State.FINAL:
+                continue
             _, near = self._target(id_)
             if near or id_ not in self._session.visible_ids:
                 self._jobs.cancel(f"anchor.search.{id_}")
                 continue
             label, channel = self._session.labels[id_], f"anchor.search.{id_}"
-            if tuning.follow is Follow.FIXED:
+            if follow is Follow.FIXED:
                 quality = self.fixed_quality(id_)
                 self._submit_run(id_, channel, quality, f"{label} at {quality:g}", Priority.NORMAL)
                 continue
-            self._submit_search(id_, ladder, channel, tnc, tuning.follow)
+            self._submit_search(id_, ladder, channel, tnc, follow)
 
     def _submit_search(self, id_: str, ladder: Ladder, channel: str, tnc: Rendition, follow: Follow) -> None:
         size_bytes, psnr_db = float(tnc.size_bytes or 0), tnc.psnr_db or 0.0

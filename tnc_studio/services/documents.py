@@ -178,7 +178,8 @@ class Documents:
         current = [
             (rendition.id, rendition.bpp, rendition.psnr_db)
             for rendition in self._session.renditions.values()
-            if rendition.run is not None and rendition.bpp is not None and rendition.psnr_db is not None
+            if rendition.run is not None and rendition.image is not None
+            if rendition.bpp is not None and rendition.psnr_db is not None
         ]
         rings = current if metric.value == "psnr_rgb_db" else []
         title = self._session.source.name if self._session.source else ""

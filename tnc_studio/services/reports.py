@@ -110,7 +110,7 @@ class ReportService:
 
 
 def _shot(rendition: Rendition, tnc: Rendition, session: Session) -> Shot:
-    text = caption(rendition, tnc, session.tuning.follow)
+    text = caption(rendition, tnc, session.tuning.follow_of(rendition.id))
     figures = " · ".join(part for part in (text.size, text.rate, text.psnr, text.status) if part)
     if rendition.run is None:
         raise InputError("a rendition without a run has no pixels to report", where=rendition.label)

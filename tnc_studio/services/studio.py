@@ -206,6 +206,12 @@ class Studio:
         """Choose what the anchors match."""
         self.edit("what anchors match", follow=follow)
 
+    def set_follow_of(self, id_: str, follow: Follow | None) -> None:
+        """Choose what one anchor matches; None: the same as all."""
+        own = {key: value for key, value in self.session.tuning.follow_own.items() if key != id_}
+        label = self.session.labels.get(id_, id_)
+        self.edit(f"what {label} matches", follow_own=own if follow is None else {**own, id_: follow})
+
     def set_fixed_quality(self, id_: str, quality: float) -> None:
         """Choose the quality of an anchor that is not matched."""
         fixed = {**self.session.tuning.fixed_quality, id_: quality}

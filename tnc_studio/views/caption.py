@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from tnc_studio.model.captions import Caption, caption
 from tnc_studio.model.compare import CompareMode
 from tnc_studio.model.renditions import TNC
 from tnc_studio.model.session import Session
+from tnc_studio.model.settings import Follow
 from tnc_studio.theme.codec_colors import codec_color
 from tnc_studio.theme.tokens import SPACE_M, SPACE_S, SPACE_XS
 from tnc_studio.views.widgets import ElidedLabel, Swatch, scaled_font
@@ -28,6 +39,8 @@ class PaneCaption(QFrame):
     """
 
     activated = Signal(int)
+    follow_chosen = Signal(str, object)
+    """Id of an anchor, and what it is to match (None: the same as all)."""
 
     def __init__(self, session: Session, index: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -49,6 +62,8 @@ class PaneCaption(QFrame):
         self.top_line.addWidget(self.swatch)
         self.top_line.addWidget(self.choice, 1)
         self.top_line.addWidget(self.blind_name)
+        self.follow = self._make_follow()
+        self.top_line.addWidget(self.follow)
         self.figures = [QLabel() for _ in range(3)]
         figures = QHBoxLayout()
         figures.setSpacing(SPACE_S)
@@ -70,6 +85,32 @@ class PaneCaption(QFrame):
         layout.addWidget(self.status)
         layout.addWidget(self.settings)
         self.refresh_labels()
+
+    def _make_follow(self) -> QToolButton:
+        button = QToolButton()
+        button.setAutoRaise(True)
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        button.setAccessibleName(f"What the anchor of pane {self._index + 1} matches")
+        button.setToolTip("What this anchor matches: bytes, PSNR, or a fixed quality")
+        menu = QMenu(button)
+        for follow in (None, *Follow):
+            action = menu.addAction("The same as all" if follow is None else follow.label)
+            action.setData(follow)
+            action.setCheckable(True)
+            action.triggered.connect(lambda _checked=False, follow=follow: self._follow_chosen(follow))
+        button.setMenu(menu)
+        return button
+
+    def _follow_chosen(self, follow: Follow | None) -> None:
+        self.follow_chosen.emit(self._session.pane_ids[self._index], follow)
+
+    def _refresh_follow(self, rendition_id: str, blind: bool) -> None:
+        tuning = self._session.tuning
+        self.follow.setVisible(rendition_id in self._session.followers and not blind)
+        own = tuning.follow_own.get(rendition_id)
+        self.follow.setText(f"{'' if own is None else '= '}{tuning.follow_of(rendition_id).short}")
+        for action in self.follow.menu().actions():
+            action.setChecked(action.data() == own)
 
     def _chosen(self, row: int) -> None:
         self.activated.emit(self._index)
@@ -101,12 +142,13 @@ class PaneCaption(QFrame):
         rendition = session.rendition(rendition_id)
         self._refresh_choice()
         self.swatch.set_color(codec_color(rendition_id))
+        self._refresh_follow(rendition_id, blind)
         self.choice.setVisible(not blind)
         self.swatch.setVisible(not blind)
         self.blind_name.setVisible(blind)
         self.blind_name.setText(BLIND_NAMES[min(self._index, 1)])
         channels = len(session.source.picture.planes) if session.source else 3
-        text = caption(rendition, session.rendition(TNC), session.tuning.follow, channels)
+        text = caption(rendition, session.rendition(TNC), session.tuning.follow_of(rendition_id), channels)
         if blind:
             text = Caption("", "", "", "which is which shows after the vote", "")
         for label, value in zip(self.figures, (text.size, text.rate, text.psnr), strict=True):

@@ -78,6 +78,8 @@ class CompareView(QWidget):
         for pane in self.panes:
             pane.canvas.resized.connect(self._measure)
             pane.activated.connect(self.activate)
+        for caption in (*self.wipe.captions, *(pane.caption for pane in self.panes)):
+            caption.follow_chosen.connect(studio.set_follow_of)
         for canvas in (self.wipe.canvas, *(pane.canvas for pane in self.panes)):
             canvas.clicked.connect(self._clicked)
             canvas.stroke.connect(lambda x, y, begins: studio.stroke(x, y, begins=begins))

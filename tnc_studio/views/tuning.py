@@ -266,7 +266,7 @@ class TuningPanel(QScrollArea):
             section.refresh()
         self.model.setCurrentIndex(max(0, self.model.findData(tuning.model)))  # the first one is the default
         self.follow.setCurrentIndex(self.follow.findData(tuning.follow.value))
-        self._fixed.setVisible(tuning.follow is Follow.FIXED)
+        self._fixed.setVisible(Follow.FIXED in (tuning.follow, *tuning.follow_own.values()))
         editable = source is None or source.has_original
         for widget in (
             self.slider, self.qp, self.lmbda, self.target_kind, self.target, self.aim, self.model, self.effort,

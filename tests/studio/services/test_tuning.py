@@ -19,6 +19,7 @@ from codec.qp_map_file import read_qp_map
 from tests.studio.fakes import FakeFactory
 from tnc_studio.model.offsets import PLAN, OffsetGrid
 from tnc_studio.model.renditions import TNC, State
+from tnc_studio.model.settings import Follow
 from tnc_studio.services.inspector import REACH, inspect_block
 from tnc_studio.services.studio import Studio
 
@@ -214,3 +215,20 @@ def test_a_block_is_looked_into_and_its_branch_fixed(qtbot: QtBot, coded: Studio
     assert session.tuning.force_blocks == ()
     session.select((5000, 2))
     assert session.selected is None
+
+
+def test_every_anchor_may_match_something_of_its_own(qtbot: QtBot, coded: Studio) -> None:
+    session = coded.session
+    session.set_pane(2, "jpeg")
+    coded.set_fixed_quality("jpeg", 51)
+    coded.set_follow_of("jpeg", Follow.FIXED)
+    coded.set_follow_of("bpg", Follow.PSNR)
+    qtbot.waitUntil(lambda: coded.idle, timeout=LONG_MS)
+    jpeg, bpg, tnc = (session.rendition(id_) for id_ in ("jpeg", "bpg", TNC))
+    assert jpeg.run is not None
+    assert jpeg.run.metrics["quality"] == 51
+    assert bpg.psnr_db == pytest.approx(tnc.psnr_db, abs=0.6)
+    coded.undo()
+    assert session.tuning.follow_of("bpg") is Follow.BYTES
+    coded.set_follow_of("jpeg", None)
+    assert session.tuning.follow_own == {}
