@@ -41,6 +41,7 @@ class BlockInspector(QWidget):
         for branch, text in CHOICES:
             button = self.buttons[branch] = QPushButton(text)
             button.setCheckable(True)
+            button.setMinimumWidth(48)
             button.setAccessibleName(f"Branch of the block: {text}")
             tip = f"Code this block by the {text}" if branch else "Let the encoder choose the branch of this block"
             button.setToolTip(f"{tip}; the picture is coded again")

@@ -147,7 +147,7 @@ class MainWindow(QMainWindow):
         self.rd_panel = RdPanel(self.studio)
         self.docks = {
             "tuning": self.make_dock("Tuning", self.tuning, Qt.DockWidgetArea.RightDockWidgetArea),
-            "maps": self.make_dock("Block maps", self.overlay, Qt.DockWidgetArea.RightDockWidgetArea),
+            "maps": self.make_dock("Maps", self.overlay, Qt.DockWidgetArea.RightDockWidgetArea),
             "rd": self.make_dock("Rate and distortion", self.rd_panel, Qt.DockWidgetArea.BottomDockWidgetArea),
         }
         self.tabifyDockWidget(self.docks["tuning"], self.docks["maps"])

@@ -173,6 +173,7 @@ class TuningPanel(QScrollArea):
         self.target_kind.activated.connect(lambda _: self._set_target_kind(str(self.target_kind.currentData())))
         self.target = QDoubleSpinBox()
         self.target.setKeyboardTracking(False)
+        self.target.setMinimumWidth(72)
         self.target.setAccessibleName("Target")
         self.target.setToolTip("What to aim at; the QP is found by bisection on real streams")
         self.aim = QPushButton("Aim")

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from codec.aq.settings import SCALE_MAX, STRENGTH_MAX, TERMS, AqScales
 from codec.stream.blocks import split
 from codec.tnc.settings import BRANCHES
+from tnc_studio.model.captions import signed
 from tnc_studio.model.offsets import BRUSH_SIZE_MAX_PX, BRUSH_SIZE_MIN_PX, BRUSH_STRENGTH_MAX
 from tnc_studio.model.renditions import TNC
 from tnc_studio.model.settings import needs_inr
@@ -188,9 +189,8 @@ class BrushSection(Section):
             self.state.setText("nothing painted")
         else:
             low, high = int(grid.array.min()), int(grid.array.max())
-            self.state.setText(
-                f"{painted} of {grid.array.size} blocks, {low:+d} to {high:+d} QP".replace("-", "\u2212")
-            )
+            ends = " to ".join("0" if value == 0 else signed(value, 0) for value in (low, high))
+            self.state.setText(f"{painted} of {grid.array.size} blocks, {ends} QP")
 
 
 class BranchSection(Section):
@@ -212,12 +212,14 @@ class BranchSection(Section):
         self.iterations.setSingleStep(500)
         self.iterations.setSpecialValueText("by effort")
         self.iterations.setKeyboardTracking(False)
+        self.iterations.setMinimumWidth(72)
         self.iterations.setAccessibleName("Iterations of over-fitting")
         self.iterations.setToolTip("Iterations of over-fitting per block; naming them lets the encoder try it")
         self.iterations.valueChanged.connect(
             lambda value: studio.edit("INR iterations", "inr", inr_iterations=None if value < 0 else value)
         )
         self.free = QPushButton("Free all")
+        self.free.setMinimumWidth(56)
         self.free.setAccessibleName("Let the encoder choose every block")
         self.free.setToolTip("Take all fixed blocks away")
         self.free.clicked.connect(lambda: studio.edit("freeing all blocks", force_blocks=()))

@@ -134,7 +134,7 @@ def test_brush_by_mouse_undo_by_key(qtbot: QtBot, opened: MainWindow) -> None:
     assert grid is not None
     assert (grid.array[2, 2:7] == -7).all()
     assert session.view.center_x == center, "the picture did not move"
-    assert "blocks, \u22127 to +0 QP" in opened.tuning.brush.state.text()
+    assert "blocks, \u22127 to 0 QP" in opened.tuning.brush.state.text()
     qtbot.waitUntil(lambda: opened.studio.settled, timeout=LONG_MS)
     opened.actions_by_id["brush_erase"].trigger()
     assert opened.tuning.brush.erase.isChecked()
