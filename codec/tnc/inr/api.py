@@ -62,6 +62,8 @@ def fit_blocks(
             costs = fit.step(iteration / options.iterations)
             report(iteration + 1, costs)
             done = iteration + 1
+            if done == options.iterations // 2:
+                fit.choose_masks()
             progress(done / options.iterations, f"over-fitting, {done} of {options.iterations} iterations")
             if give_up_j is not None and done in milestones and done < options.iterations:
                 hopeless = zip(costs, give_up_j, strict=True)

@@ -20,6 +20,7 @@ from torch.func import functional_call
 from codec.quality import QP_STEPS, lmbda_of_qp
 from codec.tnc.inr.base import InrBase, network_with
 from codec.tnc.inr.delta import Delta
+from codec.tnc.inr.fitted import write_blocks
 from codec.tnc.inr.mask import LotteryMask
 from codec.tnc.inr.network import InrNet
 from codec.tnc.inr.options import FitOptions
@@ -213,6 +214,31 @@ class Fit:
             for i, value in zip(group.index, js, strict=True):
                 costs[i] = value
         return costs
+
+    def real_costs(self) -> dict[int, float]:
+        """J of every block as it would be written now, its own changes included."""
+        fits = write_blocks(self.base, self.qps16, self.latents(), self.own(), self.shared_delta())
+        costs = {}
+        for group in self.groups:
+            for row, i in enumerate(group.index):
+                fitted = fits.blocks[i]
+                if fitted is None:
+                    continue
+                error = (fitted.pixels.to(self.device) - group.target[row]).square()
+                if group.weight is not None:
+                    error = error * group.weight[row]
+                bpp = 8.0 * len(fitted.payload) / group.pixels
+                costs[i] = float(group.lmbda[row] * error.mean() * 255.0**2) + bpp
+        return costs
+
+    def choose_masks(self) -> None:
+        """Keep the masks of those blocks that cost less with than without."""
+        if not self.mask.scores.shape[0]:
+            return
+        masked = self.real_costs()
+        self.mask.off = set(masked)
+        bare = self.real_costs()
+        self.mask.off = {i for i, j in masked.items() if bare[i] < j}
 
     def drop(self, blocks: set[int]) -> None:
         """Give blocks up: they leave their groups, and so does what the optimiser knows about them."""

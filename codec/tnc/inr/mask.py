@@ -26,6 +26,11 @@ class LotteryMask:
         score.
     ratio : float
         Share of the weights that live; at 1 there is no mask, and there are no scores.
+
+    Attributes
+    ----------
+    off : set of int
+        Blocks that do without a mask.
     """
 
     rate = RATE
@@ -41,6 +46,7 @@ class LotteryMask:
                 here = values[:, layer.weights].abs()
                 scores[:, layer.weights] = here / here.amax(1, keepdim=True).clamp(min=1e-9)
         self.scores = scores.requires_grad_(ratio < 1.0)
+        self.off: set[int] = set()
 
     @torch.no_grad()
     def _hard(self, scores: torch.Tensor) -> torch.Tensor:
@@ -58,10 +64,12 @@ class LotteryMask:
         if scores is None:
             return None
         here = scores[blocks]
-        return self._hard(here) + (here - here.detach())
+        alive = self._hard(here) + (here - here.detach())
+        unmasked = torch.tensor([block in self.off for block in blocks], device=here.device)[:, None]
+        return torch.where(unmasked, torch.ones_like(alive), alive)
 
     def masked(self, block: int) -> np.ndarray:
         """`(elements,)` booleans: the weights of a block that are zero."""
-        if not self.scores.shape[0]:
+        if not self.scores.shape[0] or block in self.off:
             return np.zeros(self.elements, bool)
         return (self._hard(self.scores.detach()[block : block + 1])[0] == 0).cpu().numpy()

@@ -20,7 +20,8 @@ class FitOptions:
     differences : "own", "shared" or "none"
         Every block has changes of its own, all blocks share them, or the bases stay as they are.
     mask_ratio : float
-        Share of the weights of every layer that a block keeps; 1 keeps all and sends no mask.
+        Share of the weights of every layer that a masked block keeps; half-way, the masks of blocks whose J is lower
+        without are dropped. 1 keeps all weights and sends no mask.
     start : "analysis" or "zero"
         Latents from the feed-forward network if the base has one, or none.
     lr_latents, lr_differences : float
@@ -39,7 +40,7 @@ class FitOptions:
 
     iterations: int = 1000
     differences: Literal["own", "shared", "none"] = "own"
-    mask_ratio: float = 1.0
+    mask_ratio: float = 0.97
     start: Literal["analysis", "zero"] = "analysis"
     lr_latents: float = 0.16
     lr_differences: float = 0.4

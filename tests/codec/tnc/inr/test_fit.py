@@ -11,6 +11,7 @@ from codec.picture import Picture
 from codec.quality import cost, lmbda_of_qp
 from codec.tnc.inr import FitOptions, decode_blocks, fit_blocks
 from codec.tnc.inr.base import InrBase
+from codec.tnc.inr.fit import Fit
 from codec.tnc.inr.payload import read_head
 
 QP = 34.0
@@ -55,8 +56,23 @@ def test_a_fit_lowers_j_and_decodes_to_what_it_says(base: InrBase, targets: list
         torch.testing.assert_close(here, block.pixels, atol=1e-5, rtol=0)
     heads = [read_head(b.payload, base.config) for b in result.blocks]
     assert all(head.shared == (change.get("differences") == "shared") for head in heads)
-    if "mask_ratio" in change:
-        assert all(head.own is not None and head.own.masked.mean() > 0.05 for head in heads)
+    shares = [0.0 if head.own is None else float(head.own.masked.mean()) for head in heads]
+    kept = change.get("mask_ratio", FitOptions().mask_ratio)
+    assert all(share == 0.0 or share == pytest.approx(0.9 * (1.0 - kept), rel=0.2) for share in shares)
+
+
+def test_masks_are_dropped_where_they_cost_more(base: InrBase, targets: list[torch.Tensor]) -> None:
+    fit = Fit(base, targets, [QP] * 3, [None] * 3, FitOptions(threads=1, mask_ratio=0.5), torch.device("cpu"))
+    for i in range(20):
+        fit.step(i / 40)
+    with_mask = fit.real_costs()
+    assert all(fit.mask.masked(i).mean() > 0.3 for i in range(3))
+    fit.choose_masks()
+    after = fit.real_costs()
+    for i in range(3):
+        assert after[i] <= with_mask[i]
+        assert (i in fit.mask.off) == (after[i] < with_mask[i]) == (not fit.mask.masked(i).any())
+    fit.step(0.5)
 
 
 def test_threads_do_not_change_the_outcome(base: InrBase, targets: list[torch.Tensor]) -> None:
