@@ -58,7 +58,7 @@ class Schedule:
     """
 
     steps: int
-    rate: float = 0.02
+    rate: float = 0.06
     hot: float = 0.3
     cold: float = 0.1
     check_every: int = 10
@@ -67,7 +67,7 @@ class Schedule:
 
 LEAST_GAIN = 5e-4
 """Relative gain of the real cost below which a look counts as no progress."""
-SCHEDULES = {2: Schedule(steps=60), 3: Schedule(steps=400, check_every=20)}
+SCHEDULES = {2: Schedule(steps=60), 3: Schedule(steps=300, hot=0.4, check_every=20)}
 """By effort."""
 KEPT = 4
 """Refinements that are kept, so that rate control need not repeat the one it chose."""

@@ -32,6 +32,9 @@ from codec.training.stages import snap
 
 QP_PERCEPTUAL_MIN, QP_PERCEPTUAL_MAX = 22.0, 46.0
 """Rates that are trained for. Finer ones look right anyhow."""
+SMALL = (0.2, 0.05, (2.0 / 255.0) ** 2)
+"""Feature distance, distance on local statistics and squared error that are nothing to mend: added to both sides of the
+ratios, so that a crop which is nearly perfect does not outweigh all others."""
 FIELDS = (
     "synthesis", "average", "adam", "discriminator", "adam_discriminator", "step", "seconds", "config", "stage",
     "entropy_id", "synthesis_id", "distance",
@@ -162,7 +165,7 @@ class PerceptualTrainer:
             plain = self.model.net.synthesis(latents, qp_map)
             before = [self.distance(plain, x), statistics_distance(plain, x), _squared_error(plain, x)]
         after = [self.distance(shown, x), statistics_distance(shown, x), _squared_error(shown, x)]
-        shares = [(a / b.clamp(min=1e-6)).mean() for a, b in zip(after, before, strict=True)]
+        shares = [((a + s) / (b + s)).mean() for a, b, s in zip(after, before, SMALL, strict=True)]
         loss = o.features * shares[0] + o.statistics * shares[1] + o.fidelity * shares[2]
         figures = dict(zip(("features", "statistics", "fidelity"), (s.item() for s in shares), strict=True))
         factor = min(1.0, (self.step_count + 1) / 50)
