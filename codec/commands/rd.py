@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_CODECS,
         metavar="A,B,...",
         help="tnc, bpg, vvc, hevc, avif, svtav1, jxl, webp, jpeg, or a TOML file of your own; an option after a colon: "
-        "tnc:small, tnc:1 (effort 1), vvc:slow, bpg:420 (%(default)s)",
+        "tnc:small, tnc:1 (effort 1), tnc:2:vae (no over-fitted blocks), vvc:slow, bpg:420 (%(default)s)",
     )
     parser.add_argument(
         "--qps",

@@ -23,7 +23,7 @@ from codec.picture import Picture
 from codec.rd.database import RdDatabase
 from codec.rd.rows import RdRow, row_of_run
 from codec.rd.tnc_adapter import TncAdapter
-from codec.tnc.settings import EFFORTS
+from codec.tnc.settings import BRANCHES, EFFORTS
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,18 @@ class _Item:
 
 
 def get_codec(spec: str, *, device: str = "auto") -> Anchor:
-    """Codec of a name on the command line: "tnc", "tnc:small", "tnc:1" (effort 1); "bpg", "vvc:slow" ... of anchors."""
+    """Codec of a name on the command line: "tnc", "tnc:small", "tnc:1" (effort 1), "tnc:2:vae", "bpg", "vvc:slow"."""
     id_, *options = spec.split(":")
     if id_ != "tnc":
         return get_anchor(spec)
     efforts = [int(option) for option in options if option.isdecimal()]
-    models = [option for option in options if option and not option.isdecimal()]
-    if len(efforts) > 1 or len(models) > 1 or any(effort not in EFFORTS for effort in efforts):
-        raise SettingsError(f"{spec!r} is not a TNC codec", hint="tnc, tnc:MODEL, tnc:EFFORT or tnc:MODEL:EFFORT")
-    return TncAdapter((models or ["default"])[0], effort=(efforts or [0])[0], device=device)
+    branches = [branch for branch in BRANCHES if branch in options]
+    models = [option for option in options if option and not option.isdecimal() and option not in BRANCHES]
+    if max(len(efforts), len(models), len(branches)) > 1 or any(effort not in EFFORTS for effort in efforts):
+        raise SettingsError(f"{spec!r} is not a TNC codec", hint="tnc[:MODEL][:EFFORT][:BRANCH], as tnc:small:2:vae")
+    return TncAdapter(
+        (models or ["default"])[0], effort=(efforts or [0])[0], branch=(branches or [BRANCHES[0]])[0], device=device
+    )
 
 
 def get_codecs(specs: Sequence[str], *, device: str = "auto") -> list[Anchor]:

@@ -18,7 +18,7 @@ from codec.picture import Picture
 from codec.quality import QP_MAX, QP_MIN, QP_STEPS
 from codec.rd.provenance import code_fingerprint
 from codec.run import Run
-from codec.tnc.settings import EncodeSettings
+from codec.tnc.settings import Branch, EncodeSettings
 
 if TYPE_CHECKING:
     from codec.tnc.api import EncodeResult, ImageEncoder
@@ -36,6 +36,8 @@ class TncAdapter(Anchor):
         "small", "main" or "default".
     effort : int
         Encoder effort.
+    branch : str
+        "auto", "vae" or "inr".
     device : str
         "auto", "cpu" or "cuda".
     """
@@ -44,21 +46,25 @@ class TncAdapter(Anchor):
     suffix = ".tnc"
     quality = QualityRange(QP_MIN, QP_MAX, 1 / QP_STEPS, True, "QP", (16, 46, 3))
 
-    def __init__(self, model: str = "default", *, effort: int = 0, device: str = "auto") -> None:
-        self.model, self.effort = model, effort
+    def __init__(
+        self, model: str = "default", *, effort: int = 0, branch: Branch = "auto", device: str = "auto"
+    ) -> None:
+        self.model, self.effort, self.branch = model, effort, branch
         self._device = device
         self._encoder: tuple[str, ImageEncoder] | None = None
 
     @property
     def label(self) -> str:
-        """Name, with model and effort where they were asked for."""
+        """Name, with model, branch and effort where they were asked for."""
         model = "" if self.model == "default" else f" ({self.model})"
-        return f"TNC{model}{f' effort {self.effort}' if self.effort else ''}"
+        branch = "" if self.branch == "auto" else f" {self.branch.upper()}"
+        return f"TNC{branch}{model}{f' effort {self.effort}' if self.effort else ''}"
 
     @property
     def settings_text(self) -> str:
-        """Model and effort."""
-        return f"model {self.model}, effort {self.effort}"
+        """Model and effort, and the branch where it was asked for."""
+        branch = "" if self.branch == "auto" else f", branch {self.branch}"
+        return f"model {self.model}, effort {self.effort}{branch}"
 
     @property
     def version(self) -> str:
@@ -116,7 +122,7 @@ class TncAdapter(Anchor):
         return run
 
     def _encode_settings(self, quality: float) -> EncodeSettings:
-        return EncodeSettings(qp=quality, effort=self.effort, model=self.model, analysis=False)
+        return EncodeSettings(qp=quality, effort=self.effort, model=self.model, branch=self.branch, analysis=False)
 
     def _result(self, picture: Picture, quality: float, cancel: CancelToken | None) -> EncodeResult:
         from codec.tnc.api import ImageEncoder

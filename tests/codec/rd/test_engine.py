@@ -196,11 +196,14 @@ def test_codecs_by_name() -> None:
 
 
 def test_labels_tell_settings_of_tnc_apart() -> None:
-    labels = [get_codec(spec).label for spec in ("tnc", "tnc:1", "tnc:small", "tnc:small:1")]
-    assert labels == ["TNC", "TNC effort 1", "TNC (small)", "TNC (small) effort 1"]
+    labels = [get_codec(spec).label for spec in ("tnc", "tnc:1", "tnc:small", "tnc:small:1", "tnc:2:vae")]
+    assert labels == ["TNC", "TNC effort 1", "TNC (small)", "TNC (small) effort 1", "TNC VAE effort 2"]
+    codec = get_codec("tnc:2:vae")
+    assert isinstance(codec, TncAdapter)
+    assert not codec._encode_settings(32).tries_inr
 
 
-@pytest.mark.parametrize("spec", ["tnc:4", "tnc:1:1", "tnc:small:main"])
+@pytest.mark.parametrize("spec", ["tnc:4", "tnc:vae:inr", "tnc:1:1", "tnc:small:main"])
 def test_settings_that_tnc_does_not_have(spec: str) -> None:
     with pytest.raises(SettingsError, match="not a TNC codec"):
         get_codec(spec)
