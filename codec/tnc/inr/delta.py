@@ -17,7 +17,7 @@ from codec.entropy import SymbolDecoder, SymbolEncoder, symbol_bits
 from codec.entropy.range_coder import BIT_LEVELS, decode_bits, encode_bits
 from codec.errors import BitstreamError
 from codec.tnc.inr.config import InrConfig
-from codec.tnc.inr.weights import KINDS, BlockBases, changed, layers_of, vector_size
+from codec.tnc.inr.weights import KINDS, BlockBases, layers_of, vector_size
 
 LEVELS = 16
 LEVEL_TABLE = 16
@@ -170,8 +170,7 @@ def apply_deltas(bases: BlockBases, deltas: Sequence[Sequence[Delta]]) -> dict[s
     for i, of_block in enumerate(deltas):
         here = bases.pick([i])
         for delta in of_block:
-            moved = changed(here, torch.from_numpy(delta.differences).float()[None], here.unit(delta.exponents))
-            vector[i] += moved[0] - here.values[0]
+            vector[i] += here.unit(delta.exponents)[0] * torch.from_numpy(delta.differences).float()
         for delta in of_block:
             vector[i, torch.from_numpy(delta.masked)] = 0.0
     return bases.weights(vector)

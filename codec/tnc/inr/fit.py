@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch.func import functional_call
 
+from codec.integer.layers import round_ste
 from codec.quality import QP_STEPS, lmbda_of_qp
 from codec.tnc.inr.base import InrBase, network_with
 from codec.tnc.inr.delta import Delta
@@ -26,8 +27,10 @@ from codec.tnc.inr.network import InrNet
 from codec.tnc.inr.options import FitOptions
 from codec.tnc.inr.quantise import noisy_round
 from codec.tnc.inr.rate import laplace_bits
-from codec.tnc.inr.weights import BlockBases, changed
+from codec.tnc.inr.weights import BlockBases
 
+KINDS: dict[str, tuple[str, ...]] = {"both": ("own", "shared"), "own": ("own",), "shared": ("shared",), "none": ()}
+"""Kinds of differences by option."""
 GROUP_PIXELS = 1_000_000
 """Pixels that a thread works on at a time: about 2 GB of memory."""
 
@@ -102,10 +105,11 @@ class Fit:
         self.base, self.options, self.device = base, options, device
         self.qps16 = [round(qp * QP_STEPS) for qp in qps]
         self.targets, self.weights = targets, weights
+        self.kinds = KINDS[options.differences] if len(targets) > 1 else KINDS[options.differences] and ("own",)
         self.threads = 1 if device.type != "cpu" else options.threads or max(1, min(8, os.cpu_count() or 1))
         self.groups = [self._group(index) for index in self._deal()]
         elements = BlockBases.of(base, self.qps16[:1]).values.shape[1]
-        rows = 1 if options.differences == "shared" else 0
+        rows = 1 if "shared" in self.kinds else 0
         self.shared = torch.zeros(rows, elements, device=device, requires_grad=rows > 0)
         self.mask = LotteryMask(base.config, BlockBases.of(base, self.qps16).values.to(device), options.mask_ratio)
         slow, fast = options.lr_differences, options.lr_latents
@@ -142,7 +146,7 @@ class Fit:
             maps = [w if (w := self.weights[i]) is not None else ones for i in index]
             weight = torch.stack(maps)[:, None].float().to(device)
         step = torch.tensor([base.step_scale(self.qps16[i]) for i in index], device=device)
-        rows = len(index) if self.options.differences == "own" else 0
+        rows = len(index) if "own" in self.kinds else 0
         return Group(
             index, target, weight, torch.tensor([lmbda_of_qp(self.qps16[i] / QP_STEPS) for i in index], device=device),
             step, bases.to(device), bases.unit(self.options.exponents).to(device), self._start(index, target, step),
@@ -166,8 +170,10 @@ class Fit:
         if self.device.type == "cpu":
             torch.set_num_threads(1)  # of this thread alone
         common = [leaf.detach().requires_grad_() for leaf in (self.shared, self.mask.scores) if leaf.shape[0]]
-        n = group.own if group.own.shape[0] else common[0] if self.shared.shape[0] else None
-        vector = group.bases.values if n is None else changed(group.bases, n, group.unit)
+        vector = group.bases.values
+        for differences in (group.own, *common[: self.shared.shape[0]]):
+            if differences.shape[0]:
+                vector = vector + group.unit * round_ste(differences)
         alive = self.mask.alive(group.index, common[-1] if self.mask.scores.shape[0] else None)
         if alive is not None:
             vector = vector * alive

@@ -17,8 +17,9 @@ class FitOptions:
     ----------
     iterations : int
         Steps of gradient; 0 takes the feed-forward start as it is.
-    differences : "own", "shared" or "none"
-        Every block has changes of its own, all blocks share them, or the bases stay as they are.
+    differences : "both", "own", "shared" or "none"
+        Blocks share changes of their weights, every block has changes of its own, both, or the bases stay as they are.
+        A block that is alone shares nothing.
     mask_ratio : float
         Share of the weights of every layer that a masked block keeps; half-way, the masks of blocks whose J is lower
         without are dropped. 1 keeps all weights and sends no mask.
@@ -39,7 +40,7 @@ class FitOptions:
     """
 
     iterations: int = 1000
-    differences: Literal["own", "shared", "none"] = "own"
+    differences: Literal["both", "own", "shared", "none"] = "both"
     mask_ratio: float = 0.97
     start: Literal["analysis", "zero"] = "analysis"
     lr_latents: float = 0.16

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from codec.integer.layers import WEIGHT_MAX, round_ste
+from codec.integer.layers import WEIGHT_MAX
 from codec.tnc.inr.base import SCALE, InrBase
 from codec.tnc.inr.config import InrConfig
 from codec.tnc.inr.layers import BIAS_MAX, EXPONENT
@@ -163,21 +163,3 @@ class BlockBases:
                     named[t.name] = torch.minimum(torch.maximum(named[t.name], -limit), limit)
         named["log_steps"] = named["log_steps"].clamp(*LOG_STEP_RANGE)
         return named | dict(self.scales)
-
-
-def changed(
-    bases: BlockBases, differences: torch.Tensor, unit: torch.Tensor, alive: torch.Tensor | None = None
-) -> torch.Tensor:
-    """Real values of the weights: base plus whole differences, and zero where the mask says so.
-
-    Parameters
-    ----------
-    differences : torch.Tensor
-        `(blocks or 1, elements)` in units; rounded here, straight through.
-    unit : torch.Tensor
-        From `BlockBases.unit`.
-    alive : torch.Tensor, optional
-        `(blocks or 1, elements)`, 1 for weights that live.
-    """
-    vector = bases.values + unit * round_ste(differences)
-    return vector if alive is None else vector * alive
