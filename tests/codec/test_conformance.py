@@ -33,7 +33,8 @@ def copy(tmp_path: Path) -> Path:
 def test_the_whole_set_passes() -> None:
     outcomes = run_conformance()
     assert [outcome.case.name for outcome in outcomes] == list(RECIPES)
-    assert [outcome for outcome in outcomes if not outcome.good] == []
+    renew = "new bases of over-fitted blocks need new streams: python -m tests.golden.make_conformance"
+    assert [outcome for outcome in outcomes if not outcome.good] == [], renew
     assert {path.stem for path in folder().glob("*.tnc")} == set(RECIPES) == {p.stem for p in folder().glob("*.png")}
 
 

@@ -40,6 +40,7 @@ def decode(data: bytes, models: list[Weights]) -> Decoded:
     else:
         (weights,) = [w for w in models if w.ids() == (stream.entropy_id, stream.synthesis_id)]
         pixels = _vae(stream, weights, qp16, _absent(stream, rows, cols, edges, inr_blocks, guard), out)
+    base_id = (stream.one(container.BRANCHES) or bytes(5))[1:5]
     payloads = iter(stream.sections.get(container.INR_BLOCK, []))
     for i, (top, bottom, left, right) in enumerate(edges):
         if inr_blocks[i]:
@@ -47,7 +48,7 @@ def decode(data: bytes, models: list[Weights]) -> Decoded:
             block_qp = (2 * int(here.sum()) + here.size) // (2 * here.size)
             shared = stream.one(container.INR_SHARED)
             pixels[:, top:bottom, left:right] = inr.decode_block(
-                next(payloads), shared, bottom - top, right - left, block_qp
+                next(payloads), shared, bottom - top, right - left, block_qp, base_id
             )
     _seams(pixels, edges, inr_blocks, strength, stream.qp)
     if stream.color == 0:

@@ -76,7 +76,7 @@ def hashes(got: Decoded) -> tuple[str, str]:
 def test_the_set_covers_every_element() -> None:
     covered = {element for entry in STREAMS.values() for element in entry["covers"]}
     wanted = {"version 1", "version 2", "rgb", "grey", "8 bit", "10 bit", "16 bit", "qp_map", "slice", "alpha", "icc",
-              "exif", "analysis", "unknown 0xff", "longer header", "5 slices"}  # fmt: skip
+              "exif", "analysis", "unknown 0xff", "longer header", "5 slices", "branches", "inr_block"}  # fmt: skip
     assert wanted <= covered
 
 
