@@ -111,7 +111,7 @@ def _picture(image: Image.Image, data: bytes, path: Path) -> Picture:
     orientation = image.getexif().get(_ORIENTATION_TAG, 1)
     exif = image.info.get("exif") or b""
     if frames > 1 and image.format != "MPO":
-        read.notes.append(f"animation of {frames} frames: the first one is read")
+        read.notes.append(f"the first of {frames} frames or pages is read")
     if depth == _JXL_DEEP:
         read.notes.append("JPEG XL of more than 8 bits per sample is read at 8")
     if image.mode == "CMYK":
@@ -249,7 +249,8 @@ def _deep(image: Image.Image, data: bytes, depth: int, path: Path) -> _Read:
         heif = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
         array = np.array(np.asarray(heif)) >> (16 - depth)
     elif image.format == "PPM":
-        array, depth = _ppm(data, path)
+        array, peak = _ppm(data, path)
+        return _Read(array, [] if peak == 65535 else [f"samples up to {peak} are spread over 16 bits"])
     else:
         found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         if found is None or found.dtype != np.uint16:
@@ -270,7 +271,7 @@ def _deep(image: Image.Image, data: bytes, depth: int, path: Path) -> _Read:
 
 
 def _ppm(data: bytes, path: Path) -> tuple[np.ndarray, int]:
-    """Samples of a binary PPM or PGM with two bytes each, spread over 16 bits; its largest value may be any."""
+    """Samples of a binary PPM or PGM with two bytes each, spread over 16 bits, and the largest value that it says."""
     header = re.match(rb"P([56])" + 3 * rb"(?:\s|#[^\n]*\n)+(\d+)" + rb"\s", data)
     if header is None:
         raise InputError("only binary PPM is read with more than 8 bits", where=str(path))
@@ -281,8 +282,8 @@ def _ppm(data: bytes, path: Path) -> tuple[np.ndarray, int]:
         raise InputError("cannot be read: it ends within the samples", where=str(path))
     samples = np.frombuffer(data, ">u2", count, header.end()).reshape(height, width, channels)
     if peak == 65535:
-        return samples.astype(np.uint16), 16
-    return np.minimum((samples.astype(np.uint32) * 65535 + peak // 2) // peak, 65535).astype(np.uint16), 16
+        return samples.astype(np.uint16), peak
+    return np.minimum((samples.astype(np.uint32) * 65535 + peak // 2) // peak, 65535).astype(np.uint16), peak
 
 
 def _av1_depth(data: bytes) -> int:

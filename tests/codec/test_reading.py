@@ -61,6 +61,7 @@ def test_ppm_of_other_depths_is_spread(tmp_path: Path, peak: int) -> None:
     expected = np.round(samples.astype(np.float64) * 65535 / peak)
     assert np.abs(picture.planes[0] - expected).max() <= 1
     assert picture.bit_depth == 16
+    assert picture.notes == (f"samples up to {peak} are spread over 16 bits",)
 
 
 def test_10_bit_heic_and_avif(tmp_path: Path) -> None:
@@ -155,7 +156,7 @@ def test_first_frame_of_an_animation(tmp_path: Path, suffix: str) -> None:
     options = {"lossless": True} if suffix == ".webp" else {}
     save(tmp_path / f"m{suffix}", save_all=True, append_images=[second], **options)
     picture = read_picture(tmp_path / f"m{suffix}")
-    assert picture.notes == ("animation of 2 frames: the first one is read",)
+    assert picture.notes == ("the first of 2 frames or pages is read",)
     assert np.abs(picture.rgb.astype(int) - RGB).mean() < 12
 
 

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from codec.picture import Picture
 
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".avif")
+PICTURE_SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".webp", ".avif", ".jxl", ".heic", ".heif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm",
+    ".gif", ".qoi",
+)  # fmt: skip
 STREAM_SUFFIXES = (".tnc",)
 SESSION_SUFFIXES = (".tncs",)
 

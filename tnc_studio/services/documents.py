@@ -62,6 +62,8 @@ class Documents:
         self._session.set_label(STREAM, None)
         self._session.set_source(Source(picture, path))
         self._session.show(Rendition(ORIGINAL, "Original", State.FINAL, image, samples=picture))
+        if picture.notes:
+            self._session.tell(f"{picture.name}: {'; '.join(picture.notes)}")
         if path is not None:
             self.opened.emit(path)
 
