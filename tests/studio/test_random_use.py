@@ -160,7 +160,15 @@ def stage(
         suffix = str(args[-1]).lstrip("*") if args else ".out"
         return str(chance.choice([tmp_path / f"out{suffix}", tmp_path / "no" / f"out{suffix}", ""])), ""
 
+    table = tmp_path / "table.csv"
+    table.write_text("codec,picture,quality,bytes,psnr_rgb_db\nmine,one,1,900,30\n")
+
+    def opening_many(*args: object, **kwargs: object) -> tuple[list[str], str]:
+        return [str(chance.choice([*files, table, broken]))], ""
+
     monkeypatch.setattr(QFileDialog, "getOpenFileName", opening)
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", opening_many)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args, **kwargs: str(chance.choice(["", tmp_path])))
     monkeypatch.setattr(QFileDialog, "getSaveFileName", saving)
     monkeypatch.setattr(QInputDialog, "getInt", lambda *args, **kwargs: (chance.randrange(1, 9999), True))
     monkeypatch.setattr(QInputDialog, "getText", lambda *args, **kwargs: ("name", True))
