@@ -90,6 +90,7 @@ class StreamAnalyser(QWidget):
         split.addWidget(self._make_tree())
         split.addWidget(self._make_tabs())
         split.setStretchFactor(0, 1)
+        split.setStretchFactor(1, 1)
         split.setSizes([600, 560])
         column = QVBoxLayout(self)
         column.setContentsMargins(SPACE_M, SPACE_S, SPACE_M, SPACE_S)
@@ -131,7 +132,7 @@ class StreamAnalyser(QWidget):
         tree.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         tree.setItemDelegateForColumn(SHARE_COLUMN, ShareBar(tree))
         tree.currentItemChanged.connect(lambda item, _: self._chosen(item))
-        for column, width in enumerate((140, 110, 58, 58, 58)):
+        for column, width in enumerate((140, 130, 58, 58, 58)):
             tree.header().resizeSection(column, width)
         tree.header().setStretchLastSection(True)
         tree.setMinimumWidth(260)

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from shiboken6 import isValid
 
 from codec.jobs import CancelToken, Progress
 from tnc_studio.services.jobs import ANCHORS
@@ -81,9 +82,9 @@ class CodecsDialog(QDialog):
         )  # fmt: skip
 
     def _show(self, found: Mapping[str, tuple[str, str | None]]) -> None:
+        if not isValid(self):
+            return  # it was closed in the meantime
         for row, (version, reason) in enumerate(found.values()):
-            if row >= self.table.rowCount():
-                return
             cell(self.table, row, 1).setText(version or "\u2013")
             state = cell(self.table, row, 3)
             state.setText("ready" if reason is None else reason)

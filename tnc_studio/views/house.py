@@ -95,6 +95,7 @@ class House(QObject):
         sessions.saved.connect(self._saved)
         self._session.source_changed.connect(self._show_panes)
         self._studio.jobs.ended.connect(self._job_ended)
+        self.presentation.ended.connect(self.refresh_actions)
         self._start()
 
     def _start(self) -> None:
@@ -204,7 +205,6 @@ class House(QObject):
         """Leave the presentation or the start page; False if neither is there."""
         if self.presentation.on:
             self.presentation.end()
-            self.refresh_actions()
             return True
         if self._window.stack.currentWidget() is self.start_page and self._session.source is not None:
             self._show_panes()

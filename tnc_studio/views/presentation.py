@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tnc_studio.model.observer import Event
 from tnc_studio.model.scenes import Scene
 from tnc_studio.model.session import Session, Severity
 from tnc_studio.model.snapshot import apply_parts, look_of
@@ -73,6 +74,7 @@ class Presentation(QObject):
         self._window = window
         self.bar = bar
         self.on = False
+        self.ended: Event[[]] = Event()
         self._hidden: list[QWidget] = []
         self._fonts: list[tuple[QWidget, float]] = []
         self._before = Qt.WindowState.WindowNoState
@@ -148,6 +150,7 @@ class Presentation(QObject):
         for widget in self._hidden:
             widget.show()
         self._hidden = []
+        self.ended.emit()
 
     def _enlarge_captions(self) -> None:
         """Figures below the panes, in larger letters for the time being."""
@@ -173,9 +176,12 @@ class Presentation(QObject):
         if QApplication.activeWindow() not in (None, self._window):
             return False  # a dialog is open
         key = Qt.Key(event.key())
-        if key not in FORWARD and key not in BACK:
+        if key not in FORWARD and key not in BACK and key != Qt.Key.Key_Escape:
             return False
         if event.type() == QEvent.Type.KeyPress and watched is self._window.windowHandle():
-            self.step(1 if key in FORWARD else -1)
+            if key == Qt.Key.Key_Escape:
+                self.end()
+            else:
+                self.step(1 if key in FORWARD else -1)
         event.accept()
         return True
