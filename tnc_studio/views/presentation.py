@@ -119,6 +119,8 @@ class Presentation(QObject):
         self.on = True
         self._before = window.windowState()
         chrome: list[QWidget] = [window.menuBar(), window.statusBar(), *window.findChildren(QToolBar)]
+        for message in window.findChildren(QFrame, "messageBar"):
+            message.hide()
         chrome += [dock for dock in window.findChildren(QDockWidget) if not dock.isHidden()]
         self._hidden = [widget for widget in chrome if not widget.isHidden()]
         for widget in self._hidden:
