@@ -349,8 +349,7 @@ def test_session_files_by_menu(
     path = tmp_path / "work.tncs"
     monkeypatch.setattr(main_window, "ask_save", lambda *args: path)
     opened.actions_by_id["export_bundle"].trigger()
-    qtbot.waitUntil(path.is_file, timeout=LONG_MS)
-    assert path in opened.store.recent
+    qtbot.waitUntil(lambda: path in opened.store.recent, timeout=LONG_MS)
     opened.session.set_notes("changed")
     opened.studio.open(path)
     qtbot.waitUntil(lambda: opened.session.notes == "", timeout=LONG_MS)
