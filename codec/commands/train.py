@@ -55,8 +55,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     inr_parser.add_argument("--threads", type=common.whole_number(1), default=1, help="CPU threads (1)")
     inr_parser.add_argument("--seed", type=int, default=1)
     common.add_device(inr_parser)
+    start_parser = actions.add_parser("inr-start", help="train the feed-forward start of a file of bases")
+    start_parser.add_argument("weights", type=Path, help="bases, which keep their id")
+    start_parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
+    start_parser.add_argument("--minutes", type=common.number(0, above=True), default=10.0, help="wall-clock budget")
+    start_parser.add_argument("--threads", type=common.whole_number(1), default=1, help="CPU threads (1)")
+    start_parser.add_argument("--seed", type=int, default=1)
+    common.add_device(start_parser)
     prepare_parser = actions.add_parser("prepare", help="decode the training crops once into the cache folder")
-    for p in (run_parser, inr_parser, prepare_parser):
+    for p in (run_parser, inr_parser, start_parser, prepare_parser):
         p.add_argument("--data", type=Path, metavar="DIR", help="folder with train/index.csv (or TNC_DATA)")
         p.add_argument("--cache", type=Path, required=True, metavar="DIR", help="folder of the decoded crops")
     export_parser = actions.add_parser(
@@ -84,7 +91,9 @@ def _crop(text: str) -> tuple[int, int]:
 
 def run(args: argparse.Namespace) -> None:
     """Do one action."""
-    {"run": _run, "inr": _inr, "prepare": _prepare, "export": _export, "evaluate": _evaluate}[args.action](args)
+    {"run": _run, "inr": _inr, "inr-start": _inr_start, "prepare": _prepare, "export": _export, "evaluate": _evaluate}[
+        args.action
+    ](args)
 
 
 def _data_dir(args: argparse.Namespace) -> Path:
@@ -169,6 +178,23 @@ def _inr(args: argparse.Namespace) -> None:
             options, args.cache, args.run, pool=args.pool, device=pick_device(args.device), start=args.start,
             report=_print_row, cancel=cancel,
         )  # fmt: skip
+
+
+def _inr_start(args: argparse.Namespace) -> None:
+    import torch
+
+    from codec.tnc.models import pick_device
+    from codec.training.data import PREPARED, CropSource, load_pictures
+    from codec.training.inr_analysis import CROP_PX, train_analysis
+
+    common.check_output(args.output)
+    torch.set_num_threads(args.threads)
+    if not all((args.cache / name).exists() for name in PREPARED):
+        _prepare(args)
+    pictures = load_pictures(args.cache / PREPARED[0], pick_device(args.device))
+    source = CropSource(pictures, CROP_PX, CROP_PX, torch.Generator().manual_seed(args.seed))
+    with common.cancel_on_signal() as cancel:
+        train_analysis(args.weights, args.output, source, args.minutes, _print_row, lambda: cancel.cancelled)
 
 
 def _print_row(row: dict[str, float]) -> None:

@@ -22,6 +22,7 @@ TEMPERATURE, NOISE = 0.2, 0.18
 LR = 2e-3
 EMA = 0.99
 QP_JITTER = 3.0
+CROP_PX = 192
 
 
 class AnalysisTrainer:

@@ -40,7 +40,7 @@ class FitOptions:
     """
 
     iterations: int = 1000
-    differences: Literal["both", "own", "shared", "none"] = "both"
+    differences: Literal["both", "own", "shared", "none"] = "shared"
     mask_ratio: float = 0.97
     start: Literal["analysis", "zero"] = "analysis"
     lr_latents: float = 0.16

@@ -55,7 +55,7 @@ def test_a_fit_lowers_j_and_decodes_to_what_it_says(base: InrBase, targets: list
     for here, block in zip(pixels, result.blocks, strict=True):
         torch.testing.assert_close(here, block.pixels, atol=1e-5, rtol=0)
     heads = [read_head(b.payload, base.config) for b in result.blocks]
-    assert all(head.shared == (change.get("differences", "both") in ("shared", "both")) for head in heads)
+    assert all(head.shared == (change.get("differences", "shared") in ("shared", "both")) for head in heads)
     shares = [0.0 if head.own is None else float(head.own.masked.mean()) for head in heads]
     kept = change.get("mask_ratio", FitOptions().mask_ratio)
     assert all(share == 0.0 or share == pytest.approx(0.9 * (1.0 - kept), rel=0.2) for share in shares)
