@@ -12,6 +12,7 @@ from codec.jobs import CancelToken, check
 from codec.metrics.measure import measure
 from codec.picture import Picture
 from codec.run import Run, run_key
+from codec.stream import encode_alpha
 
 
 def anchor_key(anchor: Anchor, picture: Picture, quality: float) -> str:
@@ -27,7 +28,10 @@ def run_anchor(
     cancel: CancelToken | None = None,
     cache: RunCache | None = None,
 ) -> Run:
-    """Encode, decode and measure; or take the run from the cache, or out of its archive. Transparency is left out.
+    """Encode, decode and measure; or take the run from the cache, or out of its archive.
+
+    Anchors code no transparency: that of the picture is added to what they show, and its lossless bytes to their
+    size, so that they compare with a codec that codes it.
 
     Returns
     -------
@@ -35,7 +39,6 @@ def run_anchor(
         Its `metrics` hold `quality`, `bytes` (as RD figures count it, container included), `bpp`, `psnr_rgb_db`,
         `psnr_y_db`, `ms_ssim` (left out for small pictures), `encode_s` and `decode_s` (of programs from their start).
     """
-    picture = picture.opaque
     if cache is not None and (known := _known(anchor, picture, quality, cache, cancel)) is not None:
         return known
     started = time.perf_counter()
@@ -50,7 +53,7 @@ def run_anchor(
             where=anchor.label,
         )
     check(cancel)
-    size = anchor.rd_bytes(stream)
+    size = anchor.rd_bytes(stream) + (0 if picture.alpha is None else len(encode_alpha(picture.alpha)))
     metrics = {"quality": float(quality), "bytes": float(size), "bpp": 8 * size / picture.pixels}
     metrics |= {name: value for name, value in measure(picture, decoded).items() if value is not None}
     metrics |= {"encode_s": encoded - started, "decode_s": done - encoded}
@@ -61,12 +64,17 @@ def run_anchor(
         settings=anchor.settings(quality),
         versions=anchor.versions(),
         stream=stream,
-        reconstruction=replace(decoded, name=anchor.label, icc=picture.icc),
+        reconstruction=_shown(decoded, anchor, picture),
         metrics=metrics,
     )
     if cache is not None:
         cache.keep(run, anchor.settings_text, picture)
     return run
+
+
+def _shown(decoded: Picture, anchor: Anchor, picture: Picture) -> Picture:
+    """What an anchor shows, with what it does not code: profile and transparency of the source."""
+    return replace(decoded, name=anchor.label, icc=picture.icc, alpha=picture.alpha)
 
 
 def _known(anchor: Anchor, picture: Picture, quality: float, cache: RunCache, cancel: CancelToken | None) -> Run | None:
@@ -76,6 +84,6 @@ def _known(anchor: Anchor, picture: Picture, quality: float, cache: RunCache, ca
     run = cache.recall(key, lambda data: anchor.decode(data, cancel=cancel))
     if run is None:
         return None
-    run = replace(run, label=anchor.label, reconstruction=replace(run.reconstruction, name=anchor.label))
+    run = replace(run, label=anchor.label, reconstruction=_shown(run.reconstruction, anchor, picture))
     cache.put(run)
     return run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from codec.files import read_picture
 from codec.jobs import CancelToken
 from codec.metrics import psnr_rgb_db
 from codec.picture import Picture
+from codec.stream import encode_alpha
 
 MakePicture = Callable[..., Picture]
 
@@ -82,6 +84,18 @@ def test_what_is_larger_than_the_cache_is_not_kept(make_picture: MakePicture) ->
     cache = RunCache(100)
     cache.put(run_anchor(JpegAnchor(), make_picture(64, 96), 80))
     assert (len(cache), cache.used_bytes) == (0, 0)
+
+
+def test_alpha_and_profile_of_the_source_are_shown_and_alpha_is_counted(make_picture: MakePicture) -> None:
+    picture = make_picture(64, 96)
+    alpha = np.random.default_rng(1).integers(0, 256, (64, 96), dtype=np.uint8)
+    clear = replace(picture, alpha=alpha, icc=b"profile")
+    opaque, run = (run_anchor(JpegAnchor(), one, 80) for one in (picture, clear))
+    assert run.stream == opaque.stream
+    assert run.metrics["bytes"] == opaque.metrics["bytes"] + len(encode_alpha(alpha))
+    assert run.metrics["psnr_rgb_db"] == opaque.metrics["psnr_rgb_db"]
+    assert run.reconstruction.alpha is alpha
+    assert run.reconstruction.icc == b"profile"
 
 
 def test_registry() -> None:
