@@ -16,6 +16,7 @@ from codec.picture import Picture
 from codec.quality import QP_STEPS, lmbda_of_qp
 from codec.stream import read_stream
 from codec.tnc import refine
+from codec.tnc.decoder import decode_parsed
 from codec.tnc.encoder import EncodeResult, ImageEncoder
 from codec.tnc.latents import walk
 from codec.tnc.layout import Layout
@@ -24,6 +25,7 @@ from codec.tnc.refine import MARGIN, Refined, Schedule, Window, descend, windows
 from codec.tnc.settings import EncodeSettings
 from codec.tnc.soft_rounding import BitRamps, soft_round
 from codec.tnc.tensors import to_tensor
+from tests.codec.tnc.coarse_inr import CoarseInr
 from tests.golden.make_golden import synthetic
 
 SHORT = {2: Schedule(steps=8, check_every=4, rate=0.03), 3: Schedule(steps=16, check_every=4, rate=0.03)}
@@ -155,14 +157,8 @@ def test_the_local_lambda_of_a_qp_map_counts(shipped: LoadedModel, photo: Pictur
 def test_every_size_is_refined(tiny: LoadedModel, height: int, width: int, grey: bool) -> None:
     picture = synthetic(height, width, grey=grey, seed=1)
     result = ImageEncoder(picture, model=tiny).encode(EncodeSettings(qp=30, effort=2, branch="vae"))
-    shown = decode_image_with(tiny, result)
+    shown = decode_parsed(read_stream(result.stream), tiny)
     np.testing.assert_array_equal(np.stack(shown.planes), np.stack(result.reconstruction.planes))
-
-
-def decode_image_with(model: LoadedModel, result: EncodeResult) -> Picture:
-    from codec.tnc.decoder import decode_parsed
-
-    return decode_parsed(read_stream(result.stream), model)
 
 
 def test_a_refinement_without_success_keeps_the_symbols_of_effort_1(
@@ -191,6 +187,20 @@ def test_a_kept_refinement_serves_other_absent_positions(tiny: LoadedModel, draw
         assert symbols[:, :, :4].any()
     for symbols, _ in source.z:
         assert not symbols[:, :, 1:].any()
+
+
+def test_over_fitted_blocks_share_one_refinement(tiny: LoadedModel) -> None:
+    picture = synthetic(400, 380, grey=False, seed=5)
+    inr = CoarseInr()
+    encoder = ImageEncoder(picture, model=tiny)
+    notes: list[str] = []
+    settings = EncodeSettings(qp=34, effort=2, force_blocks={(0, 1): "inr"}, inr_iterations=2, analysis=False)
+    result = encoder.encode(settings, inr=inr, progress=lambda f, note: notes.append(note))
+    assert "inr" in {cost.branch for cost in result.block_costs}
+    assert len(encoder.refiner.kept) == 1
+    assert sum(note.startswith("refining") for note in notes) == 2, "two looks, one refinement"
+    shown = decode_parsed(read_stream(result.stream), tiny, inr=inr)
+    np.testing.assert_array_equal(np.stack(shown.planes), np.stack(result.reconstruction.planes))
 
 
 def test_pixels_of_absent_positions_do_not_count(tiny: LoadedModel, drawn: Picture) -> None:
