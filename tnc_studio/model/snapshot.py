@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from codec.errors import InputError
+from codec.errors import CodecError, InputError
 from codec.quality import QP_MAX, QP_MIN, snap_qp
 from codec.rd.rows import RdRow
 from tnc_studio.model.compare import Compare, next_gain
@@ -133,6 +133,7 @@ def _set_compare(session: Session, compare: Compare) -> None:
 def _set_tuning(session: Session, tuning: Tuning) -> None:
     values = {one.name: getattr(tuning, one.name) for one in fields(Tuning) if one.init}
     values["qp"] = snap_qp(min(max(tuning.qp, QP_MIN), QP_MAX))
+    replace(tuning, qp=values["qp"]).encode_settings()  # raises for what no encoder takes
     session.tune(**values)
     session.tuning_restored = True
 
@@ -271,7 +272,7 @@ def apply_parts(
             continue
         try:
             part.set(session, from_plain(part.kind, plain[part.id], part.id))
-        except InputError as error:
+        except CodecError as error:
             troubles.append(str(error))
     return troubles
 

@@ -16,10 +16,11 @@ from codec.picture import Picture
 from tests.studio.conftest import QuickBpg, QuickJpeg
 from tests.studio.fakes import FakeFactory
 from tnc_studio.model.curves import Metric
+from tnc_studio.model.plain import to_plain
 from tnc_studio.model.renditions import TNC
 from tnc_studio.model.scenes import Region, Scene
 from tnc_studio.model.session import Message, Severity
-from tnc_studio.model.snapshot import look_of
+from tnc_studio.model.snapshot import apply_parts, look_of
 from tnc_studio.services.container import ZipReader
 from tnc_studio.services.studio import Studio
 
@@ -144,6 +145,7 @@ def test_settings_that_make_no_sense_are_left_out_and_told(
     plain = json.loads(manifest.read_text())
     plain["parts"]["tuning"]["qp"] = 1e9
     plain["parts"]["overlay"] = {"opacity": "thick"}
+    plain["parts"]["metric"] = "beauty"
     plain["parts"]["panes"]["ids"][0] = "nonsense"
     plain["parts"]["panes"]["count"] = 4000
     manifest.write_text(json.dumps(plain))
@@ -152,10 +154,18 @@ def test_settings_that_make_no_sense_are_left_out_and_told(
     (past,) = other.sessions.past_sessions()
     other.sessions.continue_past(past)
     settle(qtbot, other)
-    assert "without 1 settings" in errors[0]
+    assert "without 2 settings" in errors[0]
     assert other.session.tuning.qp <= 63
     assert other.session.pane_count <= 4
     assert all(id_ in other.session.labels for id_ in other.session.pane_ids)
+
+
+@pytest.mark.parametrize("bad", [{"effort": 99}, {"target_bpp": -1.0}, {"branch": "both"}, {"qp_map": {"rows": 1}}])
+def test_a_tuning_that_no_encoder_takes_is_left_out(studio: Studio, bad: dict[str, object]) -> None:
+    before = studio.session.tuning
+    (trouble,) = apply_parts(studio.session, {"tuning": {**to_plain(before), **bad}})
+    assert trouble
+    assert studio.session.tuning == before
 
 
 def test_autosave_writes_when_something_changed_and_a_living_session_is_not_offered(
