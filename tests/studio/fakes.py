@@ -93,6 +93,8 @@ class FakeFactory:
         self.encoded: list[float] = []
         self.settings: list[EncodeSettings] = []
         self.preview_s = 0.0
+        self.decoders: tuple[str, ...] = ("psnr",)
+        self.decoded_by: list[str] = []
         self.previewed: list[tuple[float, object]] = []
 
     def models(self):
@@ -118,7 +120,8 @@ class FakeFactory:
             result.block_maps,
         )
 
-    def decode(self, stream, progress, cancel):
+    def decode(self, stream, progress, cancel, decoder="psnr"):
+        self.decoded_by.append(decoder)
         return from_jpeg(stream)
 
     def measure(self, stream, progress, cancel):
@@ -126,4 +129,4 @@ class FakeFactory:
 
     def inspect(self, stream):
         from_jpeg(stream)
-        return SimpleNamespace(qp=30.0, model="small", rd_bytes=len(stream))
+        return SimpleNamespace(qp=30.0, model="small", rd_bytes=len(stream), decoders=self.decoders)

@@ -90,3 +90,58 @@ def test_a_preview_is_close_to_what_the_stream_then_gives(qtbot: QtBot, real_win
     assert previews
     assert previews[-1] == pytest.approx(session.rendition(TNC).psnr_db, abs=0.05)
     assert session.rendition(ORIGINAL).image is not None
+
+
+@pytest.mark.parametrize("real_window", [()], indirect=True, ids=["alone"])
+def test_a_stroke_moves_bits_to_where_it_was_painted(qtbot: QtBot, real_window: MainWindow) -> None:
+    session, studio = real_window.session, real_window.studio
+    before = session.rendition(TNC).block_map("bits")
+    estimates: list[float] = []
+
+    def note(id_: str) -> None:
+        rendition = session.rendition(id_)
+        if id_ == TNC and rendition.state is State.PREVIEW:
+            estimates.append(float(rendition.maps["bits"].values[4:8, 4:8].sum()))
+
+    session.rendition_changed.connect(note)
+    session.set_brush(size_px=64, strength=-10)
+    studio.stroke(96, 96, begins=True)
+    studio.end_stroke()
+    qtbot.waitUntil(lambda: studio.settled, timeout=LONG_MS)
+    run = session.rendition(TNC).run
+    assert run is not None
+    assert before is not None
+    assert session.tuning.qp_map is not None
+    painted = session.tuning.qp_map.array != 0
+    assert painted[4:8, 4:8].sum() >= 12
+    qp, bits = run.block_maps["qp"].values, run.block_maps["bits"].values
+    assert np.unique(qp[painted]) == session.tuning.qp - 10
+    assert bits[painted].sum() > 1.5 * before.values[painted].sum()
+    away = ~painted
+    away[2:10, 2:10] = False
+    assert bits[away].sum() == pytest.approx(before.values[away].sum(), rel=0.05)
+    assert estimates, "bits move in the preview already"
+    assert estimates[-1] == pytest.approx(float(bits[4:8, 4:8].sum()), rel=0.1)
+    studio.undo()
+    qtbot.waitUntil(lambda: studio.settled, timeout=LONG_MS)
+    again = session.rendition(TNC).block_map("bits")
+    assert again is not None
+    assert np.array_equal(again.values, before.values)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("real_window", [()], indirect=True, ids=["alone"])
+def test_blocks_are_over_fitted_and_forced_in_a_job_of_their_own(qtbot: QtBot, real_window: MainWindow) -> None:
+    session, studio = real_window.session, real_window.studio
+    studio.edit("INR iterations", inr_iterations=10)
+    studio.force_block(0, 0, "inr")
+    qtbot.waitUntil(lambda: studio.settled and not studio.jobs.busy("tnc.inr"), timeout=5 * LONG_MS)
+    shown = session.rendition(TNC)
+    branch = shown.block_map("branch")
+    assert branch is not None
+    assert branch.values[0, 0] == 1
+    assert "branch" not in shown.stale_maps
+    assert shown.block_map("j_difference") is not None
+    assert shown.run is not None
+    assert np.array_equal(decode_image(shown.run.stream).rgb, shown.run.reconstruction.rgb)
+    assert studio.tnc.overfit_clock.estimate_s(session.tuning.encode_settings(), 1) is not None

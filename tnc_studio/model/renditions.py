@@ -17,6 +17,8 @@ from codec.run import Run
 ORIGINAL = "original"
 TNC = "tnc"
 STREAM = "stream"
+VARIANT_PREFIX = "tnc-"
+"""Of renditions that TNC makes besides, when somebody looks: minutes of work, so nothing chooses them by itself."""
 SMALLEST_LEVEL_PX = 128
 
 

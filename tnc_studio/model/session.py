@@ -18,7 +18,7 @@ from tnc_studio.model.lab import Lab
 from tnc_studio.model.log import Log
 from tnc_studio.model.observer import Event
 from tnc_studio.model.offsets import BLOCK_PX, Brush
-from tnc_studio.model.renditions import ORIGINAL, TNC, DisplayImage, Rendition
+from tnc_studio.model.renditions import ORIGINAL, TNC, VARIANT_PREFIX, DisplayImage, Rendition
 from tnc_studio.model.scenes import Story
 from tnc_studio.model.settings import Tuning
 from tnc_studio.model.source import Source
@@ -178,7 +178,10 @@ class Session:
         """Give panes whose rendition does not exist here one that is not shown yet."""
         ids: list[str] = []
         for rendition_id in self.pane_ids:
-            spare = [id_ for id_ in self.labels if id_ not in ids and id_ not in self.pane_ids]
+            spare = [
+                id_ for id_ in self.labels
+                if id_ not in ids and id_ not in self.pane_ids and not id_.startswith(VARIANT_PREFIX)
+            ]  # fmt: skip
             ids.append(rendition_id if rendition_id in self.labels else (spare or [ORIGINAL])[0])
         if tuple(ids) != self.pane_ids:
             self.pane_ids = tuple(ids)

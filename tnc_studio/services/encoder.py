@@ -59,8 +59,8 @@ class EncoderFactory(Protocol):
         """Measure a result."""
         ...
 
-    def decode(self, stream: bytes, progress: Progress, cancel: CancelToken) -> Picture:
-        """Decode a stream."""
+    def decode(self, stream: bytes, progress: Progress, cancel: CancelToken, decoder: str = "psnr") -> Picture:
+        """Decode a stream, by one of the decoders that `inspect` names."""
         ...
 
     def inspect(self, stream: bytes) -> StreamInfo:
@@ -113,11 +113,11 @@ class TncFactory:
                 self._database.keep(run, describe(settings), picture)
         return run
 
-    def decode(self, stream: bytes, progress: Progress, cancel: CancelToken) -> Picture:
+    def decode(self, stream: bytes, progress: Progress, cancel: CancelToken, decoder: str = "psnr") -> Picture:
         """Decode a stream on the chosen device."""
         from codec.tnc.api import decode_image
 
-        return decode_image(stream, device=self.device, progress=progress, cancel=cancel)
+        return decode_image(stream, device=self.device, progress=progress, cancel=cancel, decoder=decoder)
 
     def inspect(self, stream: bytes) -> StreamInfo:
         """Read a stream's header and sections."""

@@ -86,7 +86,7 @@ class TncService(QObject):
             return
         self._moved_s = time.perf_counter()
         # A large picture's encode notices late that it was cancelled: keep the lane free while settings change.
-        self._jobs.cancel("tnc.settle*", "tnc.preview*", "tnc.curve*", "tnc.inr*")
+        self._jobs.cancel("tnc.settle*", "tnc.preview*", "tnc.curve*", "tnc.inr*", "variant*")
         if tuning.has_target:
             self.settle()
         else:

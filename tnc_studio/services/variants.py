@@ -1,4 +1,7 @@
-"""`VariantService`: the same settings coded by one branch only, while a pane shows them."""
+"""`VariantService`: what else becomes of the same settings or of the same stream, while a pane shows it.
+
+That is the picture coded by one branch only, and the stream decoded by another decoder, where there is one.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from dataclasses import replace
 from codec.errors import Cancelled
 from codec.jobs import CancelToken, Progress
 from codec.metrics.psnr import psnr_rgb_db
+from codec.picture import Picture
 from codec.run import Run
 from codec.tnc.settings import Branch, EncodeSettings
 from tnc_studio.model.renditions import TNC, DisplayImage, Rendition, State
@@ -22,8 +26,12 @@ VAE_ONLY, INR_ONLY = "tnc-vae", "tnc-inr"
 VARIANTS: dict[str, tuple[str, Branch]] = {VAE_ONLY: ("TNC, VAE only", "vae"), INR_ONLY: ("TNC, INR only", "inr")}
 
 
+OTHER_DECODER, OTHER_DECODER_LABEL = "perceptual", "TNC, perceptual decoder"
+DECODED = "tnc-perceptual"
+
+
 class VariantService:
-    """Owns the renditions "tnc-vae" and "tnc-inr"."""
+    """Owns the renditions "tnc-vae", "tnc-inr" and "tnc-perceptual"."""
 
     def __init__(self, session: Session, jobs: JobService, factory: EncoderFactory, tnc: TncService) -> None:
         self._session = session
@@ -31,6 +39,8 @@ class VariantService:
         self._factory = factory
         self._tnc = tnc
         self._made: dict[str, EncodeSettings] = {}
+        self._finished: set[str] = set()  # what a cancelled job asked for never came
+        self._decoded: Run | None = None
         for id_, (label, _) in VARIANTS.items():
             session.set_label(id_, label)
         tnc.settled.connect(self.update)
@@ -39,6 +49,7 @@ class VariantService:
 
     def _forget(self) -> None:
         self._made.clear()
+        self._decoded = None
         self._jobs.cancel("variant*")
 
     def settings_of(self, id_: str) -> EncodeSettings:
@@ -54,6 +65,7 @@ class VariantService:
         source, tnc = self._session.source, self._session.rendition(TNC)
         if source is None or not source.has_original or tnc.run is None:
             return
+        self._update_decoder(tnc.run)
         for id_, (label, _) in VARIANTS.items():
             if id_ not in self._session.visible_ids:
                 self._jobs.cancel(f"variant.{id_}")
@@ -62,13 +74,44 @@ class VariantService:
                     self._session.show(Rendition(id_, label))
                 continue
             settings = self.settings_of(id_)
-            if self._made.get(id_) == settings:
+            if self._made.get(id_) == settings and (id_ in self._finished or self._jobs.busy(f"variant.{id_}")):
                 continue
             self._made[id_] = settings
+            self._finished.discard(id_)
             if id_ == VAE_ONLY and not needs_inr(self._session.tuning.encode_settings()):
+                self._finished.add(id_)
                 self._session.show(replace(tnc, id=id_, label=label))  # the same stream
             else:
                 self._code(id_, label, settings)
+
+    def _update_decoder(self, run: Run) -> None:
+        """Offer the stream by the other decoder where there is one, and decode it while a pane shows it."""
+        offered = OTHER_DECODER in self._factory.inspect(run.stream).decoders
+        if offered != (DECODED in self._session.labels):
+            self._session.set_label(DECODED, OTHER_DECODER_LABEL if offered else None)
+        if not offered or DECODED not in self._session.visible_ids or self._decoded is run:
+            return
+        source, self._decoded = self._session.source, run
+        if source is None:
+            return
+        picture = source.picture
+
+        def work(progress: Progress, cancel: CancelToken) -> tuple[Picture, DisplayImage, float]:
+            decoded = self._factory.decode(run.stream, progress, cancel, OTHER_DECODER)
+            return decoded, DisplayImage.of(decoded), psnr_rgb_db(picture, decoded)
+
+        def done(answer: tuple[Picture, DisplayImage, float]) -> None:
+            decoded, image, psnr_db = answer
+            tnc = self._session.rendition(TNC)
+            self._session.show(
+                replace(tnc, id=DECODED, label=OTHER_DECODER_LABEL, image=image, run=None, psnr_db=psnr_db,
+                        samples=decoded, maps=tnc.all_maps, note="the same stream")
+            )  # fmt: skip
+
+        self._jobs.submit(
+            DEVICE, f"variant.{DECODED}", work, done=done, note=OTHER_DECODER_LABEL, priority=Priority.NORMAL,
+            failed=lambda error: report(self._session, error, OTHER_DECODER_LABEL),
+        )  # fmt: skip
 
     def _code(self, id_: str, label: str, settings: EncodeSettings) -> None:
         source = self._session.source
@@ -90,6 +133,7 @@ class VariantService:
         def done(answer: tuple[Run, DisplayImage, float]) -> None:
             run, image, psnr_db = answer
             metrics = run.metrics
+            self._finished.add(id_)
             self._session.show(
                 Rendition(
                     id_, label, State.FINAL, image, run, metrics["bpp"], int(metrics["bytes"]), psnr_db,
@@ -98,8 +142,8 @@ class VariantService:
             )  # fmt: skip
 
         def failed(error: BaseException) -> None:
-            self._made.pop(id_, None) if isinstance(error, Cancelled) else None
             if not isinstance(error, Cancelled):
+                self._finished.add(id_)
                 report(self._session, error, label)
                 self._session.show(Rendition(id_, label, State.UNAVAILABLE, note=str(error)))
 

@@ -232,3 +232,38 @@ def test_every_anchor_may_match_something_of_its_own(qtbot: QtBot, coded: Studio
     assert session.tuning.follow_of("bpg") is Follow.BYTES
     coded.set_follow_of("jpeg", None)
     assert session.tuning.follow_own == {}
+
+
+def test_another_decoder_is_offered_where_there_is_one(qtbot: QtBot, coded: Studio, factory: FakeFactory) -> None:
+    session = coded.session
+    assert "tnc-perceptual" not in session.labels
+    factory.decoders = ("psnr", "perceptual")
+    coded.set_qp(35.0)
+    settle(qtbot, coded)
+    assert session.labels["tnc-perceptual"] == "TNC, perceptual decoder"
+    session.set_pane(1, "tnc-perceptual")
+    qtbot.waitUntil(lambda: session.rendition("tnc-perceptual").image is not None, timeout=LONG_MS)
+    assert factory.decoded_by == ["perceptual"]
+    assert session.rendition("tnc-perceptual").size_bytes == session.rendition(TNC).size_bytes
+    factory.decoders = ("psnr",)
+    coded.set_qp(36.0)
+    settle(qtbot, coded)
+    assert "tnc-perceptual" not in session.labels
+    assert "tnc-perceptual" not in session.pane_ids
+
+
+def test_a_branch_in_the_making_never_keeps_the_slider_waiting(
+    qtbot: QtBot, coded: Studio, factory: FakeFactory
+) -> None:
+    session = coded.session
+    factory.gate.clear()
+    session.set_pane(1, "tnc-inr")
+    qtbot.waitUntil(lambda: coded.jobs.busy("variant.tnc-inr"), timeout=LONG_MS)
+    coded.set_qp(39.0)
+    assert not coded.jobs.busy("variant.tnc-inr")
+    factory.gate.set()
+    settle(qtbot, coded)
+    qtbot.waitUntil(lambda: session.rendition("tnc-inr").quality_text == "QP 39", timeout=LONG_MS)
+    session.set_label("bpg", None)
+    session.set_label("jpeg", None)
+    assert "tnc-vae" not in session.pane_ids, "no pane is mended with what takes work"
