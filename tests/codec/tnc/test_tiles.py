@@ -170,7 +170,7 @@ def test_falls_back_to_the_cpu(coded: EncodeResult, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("codec.tnc.decoder.decode_parsed", on)
     monkeypatch.setattr("codec.tnc.decoder.pick_device", lambda name: torch.device("meta"))
-    monkeypatch.setattr("codec.tnc.decoder.model_of", lambda parsed, place: model_on_cpu(parsed))
+    monkeypatch.setattr("codec.tnc.decoder.model_of", lambda parsed, *rest: model_on_cpu(parsed))
     from codec.tnc.decoder import load_by_id
 
     def model_on_cpu(parsed):
