@@ -41,7 +41,7 @@ class FitOptions:
 
     iterations: int = 1000
     differences: Literal["both", "own", "shared", "none"] = "shared"
-    mask_ratio: float = 0.97
+    mask_ratio: float = 1.0
     start: Literal["analysis", "zero"] = "analysis"
     lr_latents: float = 0.16
     lr_differences: float = 0.4
