@@ -5,8 +5,11 @@ usage: crash_child.py PICTURE AUTOSAVE_FOLDER encode|write
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
 from pathlib import Path
+from types import TracebackType
 
 import torch  # noqa: F401  before PySide6
 from PySide6.QtCore import QTimer
@@ -43,7 +46,7 @@ class Child:
                 print("READY", flush=True)
                 self.step = self.write_all_the_time
             else:
-                self.studio.tnc.set_target_bpp(TARGET_BPP)
+                self.studio.set_target(bpp=TARGET_BPP)
                 self.step = self.wait_for_mid_encode
 
     def wait_for_mid_encode(self) -> None:
@@ -52,6 +55,8 @@ class Child:
         if encoding and self.saved(f'"target_bpp": {TARGET_BPP}'):
             print("READY", flush=True)
             self.step = self.wait_for_death
+        elif not self.studio.jobs.busy("tnc.settle"):
+            self.studio.tnc.settle()  # that was too quick: once more, now that the target is saved
 
     def wait_for_death(self) -> None:
         if self.studio.settled:
@@ -63,7 +68,14 @@ class Child:
         self.studio.sessions.autosave()
 
 
+def give_up(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """An exception in a slot would leave the test waiting."""
+    traceback.print_exception(kind, error, trace)
+    os._exit(3)
+
+
 if __name__ == "__main__":
+    sys.excepthook = give_up
     limit_torch_threads()
     app: QApplication = make_application("dark")
     child = Child(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
