@@ -18,12 +18,16 @@ from codec.picture import Picture
 from codec.resources import resource
 from codec.stream import ParsedStream, read_stream
 from codec.tnc.decoder import decode_parsed
+from codec.tnc.inr.api import InrBranch
+from codec.tnc.inr.base import load_base
 from codec.tnc.latents import FromStream, SliceBatch
 from codec.tnc.models import LoadedModel, load_file
 from codec.tnc.tiles import TILE_PX
 
 MANIFEST = "manifest.json"
 MODEL = "model.safetensors"
+BASE = "base.safetensors"
+"""Frozen bases of over-fitted blocks, like the frozen model: those that ship may change."""
 CHECKS = ("stream", "symbols", "pixels", "tiles", "alpha", "metadata")
 """Columns of the matrix: bytes and checksums of the stream; symbols and table indices to the last bit; samples to
 within 1; the same in small tiles; alpha to the last bit; profile and EXIF."""
@@ -109,29 +113,29 @@ def run_conformance(
     cases = read_manifest(place)
     outcomes = []
     for number, device in enumerate(devices):
-        model = load_file(place / MODEL, torch.device(device))
+        model, inr = load_file(place / MODEL, torch.device(device)), InrBranch(load_base(place / BASE))
         for index, case in enumerate(cases):
             check(cancel)
             progress((number + index / len(cases)) / len(devices), f"{device} {case.name}")
-            outcomes.append(_run(case, place, model, device))
+            outcomes.append(_run(case, place, model, inr, device))
     progress(1.0, "done")
     return outcomes
 
 
-def _run(case: Case, place: Path, model: LoadedModel, device: str) -> Outcome:
+def _run(case: Case, place: Path, model: LoadedModel, inr: InrBranch, device: str) -> Outcome:
     passed: dict[str, bool] = {}
     try:
         stream = read_bytes(place / f"{case.name}.tnc")
         passed["stream"] = hashlib.sha256(stream).hexdigest() == case.sha256
         parsed = read_stream(stream)
         source = TracingSource(parsed.slices)
-        picture = decode_parsed(parsed, model, source=source)
+        picture = decode_parsed(parsed, model, source=source, inr=inr)
         passed["symbols"] = source.hashes() == (case.symbols, case.tables)
         expected = read_picture(place / f"{case.name}.png")
         if 8 < picture.bit_depth < 16:
             expected = replace(expected, bit_depth=picture.bit_depth)  # PNG stores such samples in 16 bits
         passed["pixels"] = worst_difference(picture, expected) <= 1
-        small = decode_parsed(parsed, model, tile_px=256)
+        small = decode_parsed(parsed, model, tile_px=256, inr=inr)
         passed["tiles"] = worst_difference(small, picture) <= 1
         if max(picture.height_px, picture.width_px) <= 256 <= TILE_PX:
             del passed["tiles"]

@@ -25,7 +25,7 @@ def copy(tmp_path: Path) -> Path:
     manifest = json.loads((folder() / MANIFEST).read_text())
     manifest["streams"] = [entry for entry in manifest["streams"] if entry["name"] in ("odd", "alpha")]
     (place / MANIFEST).write_text(json.dumps(manifest))
-    for name in ("odd.tnc", "odd.png", "alpha.tnc", "alpha.png", "model.safetensors"):
+    for name in ("odd.tnc", "odd.png", "alpha.tnc", "alpha.png", "model.safetensors", "base.safetensors"):
         shutil.copy(folder() / name, place)
     return place
 

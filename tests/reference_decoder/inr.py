@@ -66,7 +66,7 @@ class Bases:
     """Section 8.1."""
 
     def __init__(self) -> None:
-        self.tensors, metadata = read_safetensors(RESOURCES / "weights" / "inr.safetensors")
+        self.tensors, metadata = read_safetensors(RESOURCES / "conformance" / "base.safetensors")
         self.qps, self.config = json.loads(metadata["qps"]), json.loads(metadata["config"])
         sha = hashlib.sha256((TABLES_SHA256 + SHIFTED_SHA256).encode())
         sha.update(json.dumps({"config": self.config, "qps": self.qps}, sort_keys=True).encode())

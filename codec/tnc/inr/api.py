@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from codec.jobs import CancelToken, Progress, no_progress
 from codec.tnc.inr.base import InrBase, base_by_id, installed_base
 from codec.tnc.inr.complexity import kmac_per_px
-from codec.tnc.inr.decode import deltas_of
+from codec.tnc.inr.decode import decode_blocks, deltas_of
 from codec.tnc.inr.delta import delta_bits
 from codec.tnc.inr.fit import Fit
 from codec.tnc.inr.fitted import Fits, write_blocks
@@ -81,7 +82,9 @@ class PayloadInfo:
     bits: Mapping[str, float]
 
 
-def payload_info(payload: bytes, shared: bytes, size: tuple[int, int], qp16: int, base_id: bytes) -> PayloadInfo:
+def payload_info(
+    payload: bytes, shared: bytes, size: tuple[int, int], qp16: int, base_id: bytes, *, base: InrBase | None = None
+) -> PayloadInfo:
     """Work and bits of a payload, without decoding its latents.
 
     Raises
@@ -89,7 +92,7 @@ def payload_info(payload: bytes, shared: bytes, size: tuple[int, int], qp16: int
     BitstreamError
         If the payload is damaged or the base is not installed.
     """
-    base = base_by_id(base_id)
+    base = base if base is not None and base.base_id == base_id else base_by_id(base_id)
     head, common = read_head(payload, base.config), read_shared(shared, base.config)
     bases = BlockBases.of(base, [qp16])
     work = sum(kmac_per_px(bases, deltas_of(head, common), head.empty, size).values())
@@ -100,3 +103,27 @@ def payload_info(payload: bytes, shared: bytes, size: tuple[int, int], qp16: int
 def default_base_id() -> bytes:
     """Four bytes that name the base of new streams."""
     return installed_base().base_id
+
+
+class InrBranch:
+    """The branch with bases of one's own instead of the installed ones; see `codec.tnc.inr_codec.InrCodec`."""
+
+    def __init__(self, base: InrBase) -> None:
+        self.base = base
+        self.FitOptions: Callable[..., Any] = FitOptions
+
+    def fit_blocks(self, *args: Any, **more: Any) -> Fits:
+        """As the function of that name."""
+        return fit_blocks(*args, **more, base=self.base)
+
+    def decode_blocks(self, *args: Any, **more: Any) -> list[torch.Tensor]:
+        """As the function of that name."""
+        return decode_blocks(*args, **more, base=self.base)
+
+    def payload_info(self, *args: Any) -> PayloadInfo:
+        """As the function of that name."""
+        return payload_info(*args, base=self.base)
+
+    def default_base_id(self) -> bytes:
+        """Four bytes that name the bases."""
+        return self.base.base_id
