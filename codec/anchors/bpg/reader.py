@@ -1,11 +1,12 @@
-"""A BPG file to a picture, through ffmpeg's HEVC decoder."""
+"""A BPG file to a picture, through ffmpeg's HEVC decoder, or libheif's where it is lossless."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from codec.anchors.bpg import samples
-from codec.anchors.bpg.container import EXIF_TAG, GREY, ICC_TAG, BpgFile, parse
+from codec.anchors.bpg.container import C444, EXIF_TAG, GREY, ICC_TAG, BpgFile, parse
+from codec.anchors.bpg.heif import decode_with_libheif
 from codec.anchors.ffmpeg import MAX_PIXELS, decode_planes
 from codec.errors import AnchorError
 from codec.jobs import CancelToken, check
@@ -22,7 +23,8 @@ def read_bpg(data: bytes, *, cancel: CancelToken | None = None) -> Picture:
     Raises
     ------
     AnchorError
-        If the file is damaged, or needs an HEVC bit depth that ffmpeg lacks (11, 13 and 14 bits).
+        If the file is damaged, needs an HEVC bit depth that ffmpeg lacks (11, 13 and 14 bits), or is lossless with
+        chroma of half size.
     """
     check(cancel)
     file = parse(data)
@@ -46,18 +48,21 @@ def read_bpg(data: bytes, *, cancel: CancelToken | None = None) -> Picture:
 def _decode(file: BpgFile, alpha: bool, cancel: CancelToken | None) -> list[np.ndarray]:
     if file.bit_depth not in _DEPTHS:
         raise AnchorError(f"{file.bit_depth} bits per sample cannot be decoded here", where="BPG", hint="use bpgdec")
-    if file.tools.implicit_rdpcm:
-        # ffmpeg smooths the edges of DC blocks that the encoder leaves alone: a wrong picture without a word.
-        raise AnchorError("lossless BPG cannot be decoded by ffmpeg", where="BPG", hint="use bpgdec")
     tools = file.alpha_tools if alpha and file.alpha_tools else file.tools
     width, height = tools.coded_size_px(file.width_px, file.height_px)
     if width * height > MAX_PIXELS:
         raise AnchorError(f"{width}x{height} px are too many", where="BPG")
     chroma = GREY if alpha else file.chroma_format
+    stream = file.hevc(alpha=alpha)
+    if tools.implicit_rdpcm:
+        # Lossless blocks then have no edge filter behind horizontal and vertical prediction
+        # (disableIntraBoundaryFilter). ffmpeg filters all the same: a wrong picture without a word.
+        if chroma not in (GREY, C444):
+            raise AnchorError("lossless BPG with halved chroma cannot be decoded here", where="BPG", hint="use bpgdec")
+        return decode_with_libheif(stream, width, height, chroma, file.bit_depth)
     shapes = [(height, width)]
     if chroma != GREY:
         shapes += [(height >> (chroma == 1), width >> (chroma < 3))] * 2
     depth = "" if file.bit_depth == 8 else f"{file.bit_depth}le"
     pix_fmt = ("gray" if alpha else _FORMATS[chroma]) + depth
-    stream = file.hevc(alpha=alpha)
     return decode_planes(stream, "hevc", pix_fmt, shapes, timeout_s=TIMEOUT_S, cancel=cancel)

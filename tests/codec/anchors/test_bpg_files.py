@@ -17,7 +17,9 @@ from PIL import Image
 
 from codec.anchors.bpg import BpgWriterAnchor, container, read_bpg
 from codec.anchors.bpg.bits import BitReader, BitWriter, escape, get_ue7, put_ue7, unescape
+from codec.anchors.bpg.heif import decode_with_libheif
 from codec.anchors.bpg.parameter_sets import header, parameter_sets, read_header, read_sps
+from codec.anchors.ffmpeg import decode_planes
 from codec.anchors.runs import run_anchor
 from codec.errors import AnchorError
 from codec.files import read_picture
@@ -43,10 +45,27 @@ def test_pictures_are_those_of_bpgdec(name: str) -> None:
     assert hashlib.sha256(decoded.tobytes()).hexdigest() == PICTURES[name]["sha256"]
 
 
-@pytest.mark.data
-def test_lossless_files_are_refused(data_dir: Path) -> None:
-    with pytest.raises(AnchorError, match=r"lossless BPG cannot be decoded by ffmpeg \(use bpgdec\)"):
-        read_bpg((data_dir / "anchors" / "bpg" / "lossless.bpg").read_bytes())
+@pytest.mark.parametrize("name", ["grey", "jctvc_444", "jctvc_444_10bit", "tiny"])
+def test_both_decoders_give_the_same_planes(name: str) -> None:
+    file = container.parse((FILES / f"{name}.bpg").read_bytes())
+    width, height = file.tools.coded_size_px(file.width_px, file.height_px)
+    stream, depth = file.hevc(), file.bit_depth
+    pix_fmt = ("gray" if file.chroma_format == container.GREY else "yuv444p") + ("" if depth == 8 else f"{depth}le")
+    shapes = [(height, width)] * (1 if file.chroma_format == container.GREY else 3)
+    expected = decode_planes(stream, "hevc", pix_fmt, shapes, timeout_s=60, cancel=None)
+    planes = decode_with_libheif(stream, width, height, file.chroma_format, depth)
+    assert [plane.dtype.itemsize for plane in planes] == [plane.dtype.itemsize for plane in expected]
+    np.testing.assert_array_equal(planes, expected)
+    with pytest.raises(AnchorError, match=r"libheif: .* size"):
+        decode_with_libheif(stream, width + 8, height, file.chroma_format, depth)
+
+
+def test_lossless_files_with_halved_chroma_are_refused() -> None:
+    file = container.parse((FILES / "jctvc_420.bpg").read_bytes())
+    lossless = container.parse((FILES / "lossless.bpg").read_bytes())
+    tools = replace(file.tools, range_flags=lossless.tools.range_flags)
+    with pytest.raises(AnchorError, match=r"lossless BPG with halved chroma cannot be decoded here \(use bpgdec\)"):
+        read_bpg(container.write(replace(file, tools=tools)))
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -148,8 +167,9 @@ def test_bad_files(data: bytes, message: str) -> None:
         read_bpg(data)
 
 
-def test_damage_never_escapes_as_another_error() -> None:
-    data = (FILES / "x265_420.bpg").read_bytes()
+@pytest.mark.parametrize("name", ["x265_420", "lossless"])
+def test_damage_never_escapes_as_another_error(name: str) -> None:
+    data = (FILES / f"{name}.bpg").read_bytes()
     random = np.random.default_rng(5)
     for _ in range(25):
         bad = bytearray(data[: random.integers(5, len(data) + 1)])
