@@ -15,13 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from codec.errors import InputError
-from codec.picture import Picture
+from codec.picture import MAX_ICC_BYTES, Picture
 
-MAX_SIDE_PX = 16384
-"""Largest width or height that the still codec takes."""
-MAX_ICC_BYTES = 12 << 20
-"""Largest ICC profile that is kept; with EXIF a stream may carry 16 MiB of such things."""
-MAX_EXIF_BYTES = 2 << 20
 WRITABLE = {".png": "PNG", ".ppm": "PPM", ".pgm": "PPM", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF"}
 
 
@@ -106,10 +101,10 @@ def read_bytes(path: str | Path) -> bytes:
 
 
 def read_picture(path: str | Path) -> Picture:
-    """Read a picture file of any common format: see `codec.reading.read_picture`."""
-    from codec.reading import read_picture as read  # brings decoders that not every command needs
+    """Read a picture file of any common format: see `codec.reading.parse_picture`."""
+    from codec.reading import parse_picture  # brings decoders that not every command needs
 
-    return read(path)
+    return parse_picture(read_bytes(path), path)
 
 
 def write_picture(picture: Picture, path: str | Path) -> None:

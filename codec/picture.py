@@ -13,6 +13,12 @@ from codec.errors import InputError
 
 Color = Literal["grey", "rgb", "ycbcr"]
 
+MAX_SIDE_PX = 16384
+"""Largest width or height that the still codec takes."""
+MAX_ICC_BYTES = 12 << 20
+"""Largest ICC profile that is kept; with EXIF a stream may carry 16 MiB of such things."""
+MAX_EXIF_BYTES = 2 << 20
+
 # ITU-R BT.601 luma weights; JPEG, BPG and the shared RD tables use the same ones for PSNR-Y.
 KR, KG, KB = 0.299, 0.587, 0.114
 

@@ -20,8 +20,7 @@ import pillow_jxl
 from PIL import Image, ImageCms, PngImagePlugin, UnidentifiedImageError
 
 from codec.errors import CodecError, InputError
-from codec.files import MAX_EXIF_BYTES, MAX_ICC_BYTES, MAX_SIDE_PX, read_bytes
-from codec.picture import Picture
+from codec.picture import MAX_EXIF_BYTES, MAX_ICC_BYTES, MAX_SIDE_PX, Picture
 
 READABLE = ("PNG", "JPEG", "WEBP", "AVIF", "JXL", "HEIF", "TIFF", "BMP", "DIB", "PPM", "GIF", "QOI")
 """Pillow's names of the formats that are read: pictures of samples, none that needs an interpreter (EPS, WMF)."""
@@ -66,8 +65,8 @@ class _Read:
     notes: list[str]
 
 
-def read_picture(path: str | Path) -> Picture:
-    """Read a picture: palettes are expanded, EXIF orientation is applied, ICC profile and EXIF are kept.
+def parse_picture(data: bytes, path: str | Path) -> Picture:
+    """Make a picture of what a file holds: palettes are expanded, it is turned upright, ICC profile and EXIF are kept.
 
     Sources of 10 to 16 bits give 16-bit pictures. Of animations the first frame is read, CMYK becomes RGB; `notes` say
     so. Transparency that hides nothing is left out.
@@ -75,10 +74,9 @@ def read_picture(path: str | Path) -> Picture:
     Raises
     ------
     InputError
-        If the file cannot be read, is no picture or not of the type that its name says, or is too large; one line.
+        If the file is no picture or not of the type that its name says, or is too large; one line.
     """
     path = Path(path)
-    data = read_bytes(path)
     for magic, reason in _REFUSED.items():
         if data.startswith(magic):
             raise InputError(reason, where=str(path))
@@ -158,7 +156,7 @@ def _check_png(data: bytes, path: Path) -> None:
         length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         if kind == b"IDAT":
             piece = data[at + 8 : at + 8 + length]
-            while piece and not inflate.eof:
+            while piece and not inflate.eof and found <= expected:
                 found += len(inflate.decompress(piece, _PIECE_BYTES))
                 piece = inflate.unconsumed_tail
         at += 12 + length

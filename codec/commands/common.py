@@ -166,12 +166,14 @@ def check_output(path: Path, *inputs: Path) -> None:
 
 def read_picture_or_stream(path: Path, device: str, progress: Progress) -> Picture:
     """Read a picture file, or decode a stream (told by its first bytes or its suffix)."""
-    from codec.files import read_bytes, read_picture
+    from codec.files import read_bytes
     from codec.stream import is_stream
 
     data = read_bytes(path)
     if path.suffix.lower() != ".tnc" and not is_stream(data):
-        return read_picture(path)
+        from codec.reading import parse_picture
+
+        return parse_picture(data, path)
     from codec.tnc.api import decode_image
 
     return decode_image(data, device=device, progress=progress)

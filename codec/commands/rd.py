@@ -99,12 +99,12 @@ def run(args: argparse.Namespace) -> None:
     from codec.rd.curves import BdOptions
 
     options = BdOptions(args.interpolation, dict(args.bd_range))
+    if not args.list and (args.output is None or not (args.inputs or args.again)):
+        args.usage_error("name pictures (or a run with --again) and an output folder with -o")
     database = _database(args)
     try:
         if args.list:
             _list(_needed(database), as_json=args.json)
-        elif args.output is None or not (args.inputs or args.again):
-            args.usage_error("name pictures (or a run with --again) and an output folder with -o")
         else:
             _run(args, options, database)
     finally:

@@ -128,7 +128,6 @@ def _correct(
     target_db = settings.target_psnr_db
     budget = _budget(settings, picture)
     tried: dict[float, bool] = {}  # whether the slow encoder meets the target at a QP
-    wanted = settings
 
     def try_slow(qp: float) -> float:
         """PSNR or bytes at a QP."""
@@ -137,19 +136,25 @@ def _correct(
         tried[qp] = reached >= target_db if target_db is not None else reached <= budget
         return reached
 
-    while len(tried) < SLOW_ROUNDS:
-        qp = _bisect(wanted, picture, quick, decode, no_progress)
-        if qp in tried:
-            break
-        progress(0.3 + 0.3 * len(tried) / SLOW_ROUNDS, f"QP {qp:g}")
-        reached, stream = try_slow(qp), quick(qp)
+    def corrected(reached: float, stream: bytes) -> EncodeSettings:
+        """Target for the quick encoder, whose `stream` has the QP at which the slow one gave `reached`."""
         if target_db is not None:
-            wanted = replace(settings, target_psnr_db=target_db + psnr_rgb_db(picture, decode(stream)) - reached)
-        elif settings.target_bytes is not None:
-            wanted = replace(settings, target_bytes=round(budget * _size(settings, stream) / reached))
-        else:
-            ratio = _size(settings, stream) / reached
-            wanted = replace(settings, target_bpp=8 * budget * ratio / picture.pixels)
+            return replace(settings, target_psnr_db=target_db + psnr_rgb_db(picture, decode(stream)) - reached)
+        ratio = _size(settings, stream) / reached
+        if settings.target_bytes is not None:
+            return replace(settings, target_bytes=round(budget * ratio))
+        return replace(settings, target_bpp=8 * budget * ratio / picture.pixels)
+
+    qp = _bisect(settings, picture, quick, decode, no_progress)
+    while qp not in tried:
+        progress(0.3 + 0.3 * len(tried) / SLOW_ROUNDS, f"QP {qp:g}")
+        reached = try_slow(qp)
+        if len(tried) == SLOW_ROUNDS:
+            break
+        try:
+            qp = _bisect(corrected(reached, quick(qp)), picture, quick, decode, no_progress)
+        except SettingsError:
+            break  # the corrected target is beyond the quick encoder, or no number where coding is without loss
     while not any(tried.values()):
         qp = min(tried) - 1 / QP_STEPS if target_db is not None else max(tried) + 1 / QP_STEPS
         if not QP_MIN <= qp <= QP_MAX:

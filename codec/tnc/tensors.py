@@ -7,8 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from codec.errors import InputError
-from codec.files import MAX_SIDE_PX
-from codec.picture import Picture
+from codec.picture import MAX_SIDE_PX, Picture
 from codec.tnc.layout import padded
 
 

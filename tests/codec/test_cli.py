@@ -106,6 +106,14 @@ def test_bad_usage_ends_with_2_and_names_the_verb(argv: list[str], capsys: pytes
     assert "error: " in captured.err.splitlines()[-1]
 
 
+def test_bad_usage_of_rd_leaves_the_database_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TNC_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["rd", "-o", str(tmp_path / "out")])
+    assert stop.value.code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main(["--version"])

@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -14,8 +15,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from codec.errors import InputError
-from codec.files import MAX_EXIF_BYTES, read_picture, write_picture
-from codec.picture import Picture
+from codec.files import read_picture, write_picture
+from codec.picture import MAX_EXIF_BYTES, Picture
 from codec.reading import READABLE
 
 RAMP = np.add.outer(np.arange(24), np.arange(32) * 2)
@@ -227,6 +228,34 @@ def test_headers_that_lie_about_the_size(tmp_path: Path) -> None:
     (tmp_path / "x.ppm").write_bytes(b"P6 900 900 255\n" + bytes(100))
     with pytest.raises(InputError):
         read_picture(tmp_path / "x.ppm")
+
+
+def test_samples_that_never_end_are_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(RGB).save(buffer, "PNG")
+    data = buffer.getvalue()
+    body = zlib.compress(bytes(8 << 20))
+    chunk = struct.pack(">I", len(body)) + b"IDAT" + body + struct.pack(">I", zlib.crc32(b"IDAT" + body))
+    (tmp_path / "x.png").write_bytes(data[:33] + chunk + data[-12:])
+    unpacked = 0
+
+    class Counting:
+        def __init__(self) -> None:
+            self.real = zlib.decompressobj()
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.real, name)
+
+        def decompress(self, *args: object) -> bytes:
+            nonlocal unpacked
+            out = self.real.decompress(*args)
+            unpacked += len(out)
+            return out
+
+    monkeypatch.setattr("codec.reading.zlib", SimpleNamespace(decompressobj=Counting))
+    with pytest.raises(InputError, match="its samples are not those"):
+        read_picture(tmp_path / "x.png")
+    assert 0 < unpacked <= 1 << 20
 
 
 def test_floats_are_refused(tmp_path: Path) -> None:

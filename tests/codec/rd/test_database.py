@@ -156,6 +156,16 @@ def test_a_database_of_version_1_goes_on(database: RdDatabase, rows: list[RdRow]
     assert RdDatabase(database.path).past_runs()[0].paths == {"a.png": "a"}
 
 
+def test_what_sqlite_takes_back_by_itself_is_told(database: RdDatabase, rows: list[RdRow]) -> None:
+    """On a full disk SQLite ends the transaction; the message is about the disk, not about that."""
+    with sqlite3.connect(database.path) as raw:
+        raw.execute("CREATE TRIGGER full BEFORE INSERT ON run_rows BEGIN SELECT RAISE(ROLLBACK, 'disk is full'); END")
+    raw.close()
+    with pytest.raises(InputError, match="disk is full"):
+        database.keep_run("new", {}, rows)
+    assert database.past_runs() == []
+
+
 def test_a_later_version_is_refused(database: RdDatabase) -> None:
     database.close()
     with sqlite3.connect(database.path) as raw:

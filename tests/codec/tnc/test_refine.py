@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -10,12 +11,12 @@ import torch
 
 from codec import decode_image
 from codec.entropy import N_TABLES, symbol_bits
-from codec.errors import Cancelled
-from codec.jobs import CancelToken
+from codec.errors import Cancelled, SettingsError
+from codec.jobs import CancelToken, no_progress
 from codec.picture import Picture
-from codec.quality import QP_STEPS, lmbda_of_qp
+from codec.quality import QP_MAX, QP_STEPS, lmbda_of_qp
 from codec.stream import read_stream
-from codec.tnc import refine
+from codec.tnc import rate_control, refine
 from codec.tnc.decoder import decode_parsed
 from codec.tnc.encoder import EncodeResult, ImageEncoder
 from codec.tnc.latents import walk
@@ -293,3 +294,30 @@ def test_targets_are_met_by_the_refined_stream(
         assert settings.target_psnr_db <= psnr_db < settings.target_psnr_db + 0.3
     again = encoder.encode(dataclasses.replace(settings, **dict.fromkeys(target), qp=result.qp))
     assert again.stream == result.stream
+
+
+def test_a_target_is_met_where_coding_is_without_loss(tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The correction of the target, infinity minus infinity, is no number there."""
+    picture = Picture.from_array(np.full((64, 64), 128, np.uint8))
+    encoder = ImageEncoder(picture, model=tiny)
+    monkeypatch.setattr(rate_control, "psnr_rgb_db", lambda a, b: math.inf)
+    result = encoder.encode(EncodeSettings(effort=2, branch="vae", target_psnr_db=40.0))
+    assert result.qp == QP_MAX
+
+
+def test_a_target_that_only_the_correction_puts_out_of_reach_is_still_met(
+    tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At QP 0 the quick encoder gives a little more than the slow one, and the corrected target asks for more still."""
+    picture = Picture.from_array(np.full((64, 64), 128, np.uint8))
+    settings = EncodeSettings(effort=2, target_psnr_db=40.0)
+    quality = {"quick": 40.05, "slow": 39.9}
+    monkeypatch.setattr(rate_control, "psnr_rgb_db", lambda a, b: b)
+
+    def code(qp: float, effort: int) -> float:
+        return quality["slow" if effort == 2 else "quick"] - qp
+
+    with pytest.raises(SettingsError, match="at this effort"):
+        rate_control.find_qp(settings, picture, code, lambda stream: stream, no_progress)  # type: ignore[arg-type]
+    quality["slow"] = 40.0
+    assert rate_control.find_qp(settings, picture, code, lambda stream: stream, no_progress) == 0  # type: ignore[arg-type]
