@@ -21,33 +21,39 @@ _SMALLEST_PLACEBO_PX = 32
 """Smaller ones have coding tree units too small for the transform depth of this preset."""
 
 
-class HevcAnchor(Anchor):
-    """x265 veryslow, 8-bit full-range BT.601; grey as 4:0:0.
+class X265Anchor(Anchor):
+    """What has x265 inside, 8-bit full-range BT.601; grey as 4:0:0.
 
     Parameters
     ----------
     chroma : {"444", "420"}
-        Chroma format.
+        Chroma format; chroma lies between the luma samples as in JPEG.
+
+    Attributes
+    ----------
+    name : str
+        Of the format, for tables.
+    preset : str
+        Of the encoder.
     """
 
-    id = "hevc"
-    suffix = ".hevc"
-    quality = QualityRange(0, 51, 1, True, "QP", (16, 46, 3))
+    name: str
+    preset: str
 
     def __init__(self, chroma: str = "444") -> None:
         if chroma not in CHROMA_FORMATS:
-            raise AnchorError(f"hevc has no chroma format {chroma!r}", hint=", ".join(CHROMA_FORMATS))
+            raise AnchorError(f"{self.name} has no chroma format {chroma!r} here", hint=", ".join(CHROMA_FORMATS))
         self.chroma = chroma
 
     @property
     def label(self) -> str:
         """Names the encoder, and chroma where it is halved."""
-        return "HEVC (x265)" if self.chroma == "444" else "HEVC (x265 4:2:0)"
+        return f"{self.name} (x265)" if self.chroma == "444" else f"{self.name} (x265 4:2:0)"
 
     @property
     def settings_text(self) -> str:
-        """Preset and format."""
-        return f"x265 veryslow ssim {CHROMA_FORMATS[self.chroma]} 8 bit"
+        """Encoder, preset and format."""
+        return f"x265 {self.preset} ssim {CHROMA_FORMATS[self.chroma]} 8 bit"
 
     @property
     def version(self) -> str:
@@ -58,11 +64,21 @@ class HevcAnchor(Anchor):
         """Whether ffmpeg has libx265 and an HEVC decoder."""
         return missing("libx265", "hevc")
 
+
+class HevcAnchor(X265Anchor):
+    """x265 veryslow as an elementary stream."""
+
+    id = "hevc"
+    suffix = ".hevc"
+    quality = QualityRange(0, 51, 1, True, "QP", (16, 46, 3))
+    name = "HEVC"
+    preset = "veryslow"
+
     def encode(self, picture: Picture, quality: float, *, cancel: CancelToken | None = None) -> bytes:
         """Encode to an HEVC elementary stream, after a cropping header where it cannot say the true size."""
         check_input(picture)
         self.quality.check(quality)
-        stream = encode_x265(to_planes(picture, self.chroma), quality, cancel=cancel)
+        stream = encode_x265(to_planes(picture, self.chroma), quality, preset=self.preset, cancel=cancel)
         crop = Crop(picture.width_px, picture.height_px)
         multiple = 2 if self.chroma == "420" and picture.color != "grey" else 1
         plain = all(side >= SMALLEST_PX and not side % multiple for side in (crop.width_px, crop.height_px))
@@ -78,7 +94,7 @@ def encode_x265(
     planes: list[np.ndarray],
     qp: float,
     *,
-    preset: str = "veryslow",
+    preset: str,
     whole_blocks: bool = False,
     cancel: CancelToken | None,
 ) -> bytes:
