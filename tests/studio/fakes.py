@@ -18,6 +18,7 @@ from codec.quality import lmbda_of_qp
 from codec.run import Run
 from codec.tnc.settings import EncodeSettings
 from tnc_studio.model.settings import describe
+from tnc_studio.services.encoder import EARLY
 
 
 def jpeg(picture: Picture, qp: float) -> bytes:
@@ -37,8 +38,9 @@ class FakeEncoder:
     def __init__(self, picture: Picture, factory: FakeFactory) -> None:
         self.picture, self.factory = picture, factory
 
-    def encode(self, settings, *, progress, cancel):
-        self.factory.gate.wait(10)
+    def encode(self, settings, *, progress, cancel, stop=None):
+        while not self.factory.gate.wait(0.01) and not (stop is not None and stop.cancelled):
+            pass
         cancel.check()
         if self.factory.error is not None:
             raise self.factory.error
@@ -103,7 +105,7 @@ class FakeFactory:
     def open(self, picture, model, progress, cancel):
         return FakeEncoder(picture, self)
 
-    def run(self, result, picture, settings):
+    def run(self, result, picture, settings, *, early=False):
         size = len(result.stream)
         metrics = {"quality": result.qp, "bytes": float(size), "bpp": 8 * size / picture.pixels}
         metrics |= {k: v for k, v in measure(picture, result.reconstruction).items() if v is not None}
@@ -112,7 +114,7 @@ class FakeFactory:
             "tnc",
             "TNC",
             picture.source_hash,
-            {"quality": result.qp, "settings": describe(settings)},
+            {"quality": result.qp, "settings": describe(settings)} | ({EARLY: True} if early else {}),
             {"model": "small"},
             result.stream,
             result.reconstruction,

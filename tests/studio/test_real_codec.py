@@ -145,3 +145,19 @@ def test_blocks_are_over_fitted_and_forced_in_a_job_of_their_own(qtbot: QtBot, r
     assert shown.run is not None
     assert np.array_equal(decode_image(shown.run.stream).rgb, shown.run.reconstruction.rgb)
     assert studio.tnc.overfit_clock.estimate_s(session.tuning.encode_settings(), 1) is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("real_window", [()], indirect=True, ids=["alone"])
+def test_over_fitting_finished_early_writes_a_stream_that_decodes(qtbot: QtBot, real_window: MainWindow) -> None:
+    session, studio = real_window.session, real_window.studio
+    studio.edit("branch", branch="inr", inr_iterations=20_000)
+    qtbot.waitUntil(lambda: studio.tnc.overfitting, timeout=LONG_MS)
+    qtbot.wait(3000)
+    studio.tnc.finish()
+    qtbot.waitUntil(lambda: studio.settled and not studio.jobs.busy("tnc.inr"), timeout=LONG_MS)
+    run = session.rendition(TNC).run
+    assert run is not None
+    assert run.settings["finished early"]
+    assert (run.block_maps["branch"].values == 1).all()
+    assert np.array_equal(decode_image(run.stream).rgb, run.reconstruction.rgb)

@@ -73,6 +73,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "cancel",
     ),
     ActionSpec(
+        "finish_inr",
+        "Finish over-fitting",
+        "Encode",
+        "End over-fitting now; what there is becomes the stream",
+        ("Shift+F5",),
+        needs="overfitting",
+    ),
+    ActionSpec(
         "qp_down",
         "Finer (QP \u2212 1/4)",
         "Encode",

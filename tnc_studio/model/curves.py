@@ -49,11 +49,11 @@ class Curves:
         self._rows: dict[str, dict[float, RdRow]] = {}
 
     def clear(self, codec: str | None = None) -> None:
-        """Forget everything, or one codec's points."""
+        """Forget everything, or one codec's points; its place among the codecs stays."""
         if codec is None:
             self._rows.clear()
-        else:
-            self._rows.pop(codec, None)
+        elif codec in self._rows:
+            self._rows[codec] = {}
 
     def add(self, row: RdRow) -> None:
         """Add or replace a point."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from codec.tnc.elements import StreamMeasure
     from codec.tnc.models import ModelCard
 
+EARLY = "finished early"
+"""Setting of a run whose over-fitting was ended before its time."""
 Window = tuple[int, int, int, int]
 """(top, left, height, width) in picture pixels."""
 
@@ -28,8 +31,11 @@ Window = tuple[int, int, int, int]
 class PictureEncoder(Protocol):
     """An encoder that holds the analysis of one picture."""
 
-    def encode(self, settings: EncodeSettings, *, progress: Progress, cancel: CancelToken | None) -> EncodeResult:
-        """Make a real stream and decode it."""
+    def encode(
+        self, settings: EncodeSettings, *, progress: Progress, cancel: CancelToken | None,
+        stop: CancelToken | None = None,
+    ) -> EncodeResult:  # fmt: skip
+        """Make a real stream and decode it; `stop` ends over-fitting early, with what there is."""
         ...
 
     def offsets(self, settings: EncodeSettings) -> np.ndarray | None:
@@ -55,8 +61,10 @@ class EncoderFactory(Protocol):
         """Analyse a picture."""
         ...
 
-    def run(self, result: EncodeResult, picture: Picture, settings: EncodeSettings) -> Run:
-        """Measure a result."""
+    def run(
+        self, result: EncodeResult, picture: Picture, settings: EncodeSettings, *, early: bool = False
+    ) -> Run:  # fmt: skip
+        """Measure a result; `early` if over-fitting was ended before its time."""
         ...
 
     def decode(self, stream: bytes, progress: Progress, cancel: CancelToken, decoder: str = "psnr") -> Picture:
@@ -102,12 +110,16 @@ class TncFactory:
 
         return ImageEncoder(picture, model=model, device=self.device, progress=progress, cancel=cancel)
 
-    def run(self, result: EncodeResult, picture: Picture, settings: EncodeSettings) -> Run:
+    def run(
+        self, result: EncodeResult, picture: Picture, settings: EncodeSettings, *, early: bool = False
+    ) -> Run:  # fmt: skip
         """Measure a result with the code that `tnc rd` uses."""
         from codec.rd.tnc_adapter import TncAdapter, run_of_result
 
         adapter = TncAdapter(settings.model, effort=settings.effort)
         run = run_of_result(result, picture, adapter.label, settings)
+        if early:  # no other encode at these settings gives this stream: it must not stand for them
+            return replace(run, settings={**run.settings, EARLY: True})
         if self._database is not None:
             with contextlib.suppress(CodecError):  # the run matters more than its record
                 self._database.keep(run, describe(settings), picture)

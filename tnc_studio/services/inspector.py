@@ -87,7 +87,7 @@ def _values(maps: Mapping[str, BlockMap], stale: frozenset[str], x: int, y: int)
         if row < block_map.values.shape[0] and col < block_map.values.shape[1]:
             known = bool(np.isfinite(block_map.values[row, col]).all())
             text = (block_map.text(row, col) if known else "not tried") + (" (old)" if id_ in stale else "")
-            rows.append((group_of(id_), block_map.name, text))
+            rows.append((group_of(id_), block_map.name.removesuffix(" per block"), text))
     return sorted(rows, key=lambda entry: GROUPS.index(entry[0]))
 
 

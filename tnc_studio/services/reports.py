@@ -128,10 +128,16 @@ def settings_of(tuning: Tuning) -> dict[str, str]:
     for one in fields(Tuning):
         value = getattr(tuning, one.name)
         if one.init and value is not None and value != {} and value != ():
-            plain = to_plain(value)
-            shown = f"{plain:g}" if isinstance(plain, float) else str(plain)
+            shown = _text(to_plain(value))
             texts[one.name.replace("_", " ")] = shown if len(shown) <= 200 else f"{shown[:200]} ..."
     return texts | {"lambda": f"{tuning.lmbda:.6g}"}
+
+
+def _text(plain: object) -> str:
+    """A plain value as a person reads it."""
+    if isinstance(plain, dict):
+        return ", ".join(f"{name} {_text(value)}" for name, value in plain.items())
+    return f"{plain:g}" if isinstance(plain, float) else str(plain)
 
 
 def compose(data: ReportData, path: Path, progress: Progress, cancel: CancelToken) -> None:

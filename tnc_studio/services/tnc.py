@@ -22,7 +22,7 @@ from tnc_studio.model.renditions import TNC, DisplayImage, Rendition, State
 from tnc_studio.model.session import Session
 from tnc_studio.model.settings import Tuning, describe, needs_inr, without_inr
 from tnc_studio.model.source import Source
-from tnc_studio.services.encoder import EncoderFactory, PictureEncoder, Window
+from tnc_studio.services.encoder import EARLY, EncoderFactory, PictureEncoder, Window
 from tnc_studio.services.jobs import DEVICE, FILES, JobService
 from tnc_studio.services.lanes import Priority
 from tnc_studio.services.overfit import OverfitClock
@@ -55,6 +55,7 @@ class TncService(QObject):
         self.settled: Event[[]] = Event()
         self.previewed: Event[[]] = Event()
         self.overfit_clock = OverfitClock()
+        self._finish: CancelToken | None = None
         self.preview_latency_ms = 0.0
         self.settle_latency_ms = 0.0
         self._moved_s = 0.0
@@ -207,12 +208,14 @@ class TncService(QObject):
 
         self._submit("tnc.settle", self._encode_work(quick), done, f"TNC{aim}", Priority.INTERACTIVE)
 
-    def _encode_work(self, settings: EncodeSettings) -> Callable[[Progress, CancelToken], Answer]:
+    def _encode_work(
+        self, settings: EncodeSettings, stop: CancelToken | None = None
+    ) -> Callable[[Progress, CancelToken], Answer]:
         picture = self._source().picture
 
         def work(progress: Progress, cancel: CancelToken) -> Answer:
             encoder = self.encoder(picture, settings.model, progress, cancel)
-            result = encoder.encode(settings, progress=progress, cancel=cancel)
+            result = encoder.encode(settings, progress=progress, cancel=cancel, stop=stop)
             cancel.check()
             return result, DisplayImage.of(result.reconstruction), psnr_rgb_db(picture, result.reconstruction)
 
@@ -222,7 +225,8 @@ class TncService(QObject):
         """Code once more with networks that are over-fitted to blocks."""
         qp = self._session.tuning.qp
         settings = replace(settings, qp=qp, lmbda=None, target_bpp=None, target_psnr_db=None, target_bytes=None)
-        pixels, work = self._source().picture.pixels, self._encode_work(settings)
+        self._finish = stop = CancelToken()
+        pixels, work = self._source().picture.pixels, self._encode_work(settings, stop)
         expected = self.overfit_clock.text(settings, pixels)
         self._session.show(self._session.rendition(TNC).with_note(f"over-fitting blocks, {expected}"))
 
@@ -231,16 +235,31 @@ class TncService(QObject):
             return work(progress, cancel), time.perf_counter() - started_s
 
         def done(answer: tuple[Answer, float]) -> None:
-            self.overfit_clock.learn(settings, pixels, answer[1])
-            self._show(answer[0], settings, "tnc.inr.measure", None)
+            self._finish = None
+            if not stop.cancelled:
+                self.overfit_clock.learn(settings, pixels, answer[1])
+            self._show(answer[0], settings, "tnc.inr.measure", None, early=stop.cancelled)
 
         self._submit("tnc.inr", timed, done, f"Over-fitting blocks, {expected}", Priority.NORMAL)
 
-    def _show(self, answer: Answer, settings: EncodeSettings, channel: str, then: Callable[[], None] | None) -> None:
+    @property
+    def overfitting(self) -> bool:
+        """Whether blocks are being over-fitted and `finish` ends that."""
+        return self._finish is not None and not self._finish.cancelled and self._jobs.busy("tnc.inr")
+
+    def finish(self) -> None:
+        """End over-fitting now; what there is becomes the stream."""
+        if self._finish is not None:
+            self._finish.cancel()
+
+    def _show(
+        self, answer: Answer, settings: EncodeSettings, channel: str, then: Callable[[], None] | None,
+        early: bool = False,
+    ) -> None:  # fmt: skip
         """Show a real stream, then measure it with every metric, and only then call it settled."""
         result, image, psnr_db = answer
         picture, name = self._source().picture, self._source().name
-        texts = (f"QP {result.qp:g} \u00b7 \u03bb {result.lmbda:.3g}", _caption(settings, result.model))
+        texts = (f"QP {result.qp:g} \u00b7 \u03bb {result.lmbda:.3g}", _caption(settings, result.model, early))
         shown = Rendition(TNC, "TNC", State.FINAL, image, None, result.bpp, result.rd_bytes, psnr_db, *texts,
                           samples=result.reconstruction, maps=result.block_maps)  # fmt: skip
         # What only over-fitting makes stays in grey until it comes anew.
@@ -251,14 +270,14 @@ class TncService(QObject):
         def done(run: Run) -> None:
             shown = self._session.rendition(TNC)
             self._session.show(replace(shown, image=image, run=run, samples=None, maps=stale))
-            if describe(settings) == describe(self._session.tuning.curve_settings(result.qp)):
+            if not early and describe(settings) == describe(self._session.tuning.curve_settings(result.qp)):
                 self._session.add_row(row_of_run(run, describe(settings), name))
             self.settled.emit()
             if then is not None:
                 then()
 
         self._jobs.submit(
-            FILES, channel, lambda progress, cancel: self._factory.run(result, picture, settings),
+            FILES, channel, lambda progress, cancel: self._factory.run(result, picture, settings, early=early),
             done=done, failed=lambda error: report(self._session, error, "Measuring"), priority=Priority.INTERACTIVE,
         )  # fmt: skip
 
@@ -314,8 +333,8 @@ class TncService(QObject):
         )
 
 
-def _caption(settings: EncodeSettings, model: str) -> str:
-    """What stands under the pane: the model's real name, and what differs from the defaults."""
+def _caption(settings: EncodeSettings, model: str, early: bool) -> str:
+    """What stands under the pane: the model's real name, what differs from the defaults, and an early end."""
     extras = describe(settings).partition(", effort 0")
     tail = extras[2] if extras[1] else describe(settings).partition(",")[1] + describe(settings).partition(",")[2]
-    return f"model {model}{tail}"
+    return f"model {model}{tail}{f', {EARLY}' if early else ''}"

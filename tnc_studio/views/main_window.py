@@ -100,6 +100,7 @@ class MainWindow(QMainWindow):
             "quit": self.close,
             "encode": studio.restart,
             "cancel": self.escape,
+            "finish_inr": studio.tnc.finish,
             "qp_down": lambda: studio.step_qp(-0.25),
             "qp_up": lambda: studio.step_qp(0.25),
             "qp_down_big": lambda: studio.step_qp(-2),
@@ -170,11 +171,17 @@ class MainWindow(QMainWindow):
         stop.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
         stop.setAccessibleName("Cancel all jobs")
         self.readout = PixelReadout(self.session)
-        self.activity = ActivityBar(self.studio.jobs, stop)
+        finish = QToolButton()
+        finish.setDefaultAction(self.actions_by_id["finish_inr"])
+        self.activity = ActivityBar(self.studio.jobs, stop, finish)
+        self.studio.jobs.changed.connect(self._refresh_finish)
         bar = self.statusBar()
         bar.setSizeGripEnabled(False)
         bar.addWidget(self.readout, 1)
         bar.addPermanentWidget(self.activity)
+
+    def _refresh_finish(self) -> None:
+        self.actions_by_id["finish_inr"].setEnabled(self.studio.tnc.overfitting)
 
     def _make_recent_menu(self) -> None:
         self.recent_menu = self.menus["File"].addMenu("Open recent")
@@ -281,6 +288,7 @@ class MainWindow(QMainWindow):
             "original": source is not None and source.has_original,
             "tnc": session.rendition(TNC).run is not None or bool(session.stream),
             "blind": source is not None and session.compare.mode is CompareMode.BLIND,
+            "overfitting": self.studio.tnc.overfitting,
         }
         for id_, action in self.actions_by_id.items():
             action.setEnabled(has[BY_ID[id_].needs])

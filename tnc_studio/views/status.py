@@ -78,9 +78,20 @@ class PixelReadout(QLabel):
 
 
 class ActivityBar(QWidget):
-    """What runs, how far it is, and a button to stop it. Every lane at work has a bar."""
+    """What runs, how far it is, and buttons that stop or finish it. Every lane at work has a bar.
 
-    def __init__(self, jobs: JobService, cancel: QToolButton, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    jobs : JobService
+    cancel : QToolButton
+        There while something runs.
+    finish : QToolButton
+        There while its action can be used.
+    """
+
+    def __init__(
+        self, jobs: JobService, cancel: QToolButton, finish: QToolButton, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._jobs = jobs
         self._line = QHBoxLayout(self)
@@ -96,6 +107,9 @@ class ActivityBar(QWidget):
             self._line.addWidget(bar)
         self._cancel = cancel
         cancel.setAutoRaise(True)
+        finish.setVisible(False)
+        finish.defaultAction().enabledChanged.connect(finish.setVisible)
+        self._line.addWidget(finish)
         self._line.addWidget(cancel)
         jobs.changed.connect(self.refresh)
         self.refresh()

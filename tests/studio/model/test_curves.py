@@ -22,6 +22,16 @@ def test_rows_come_by_rising_rate_and_replace_each_other() -> None:
     assert curves.all_rows() == []
 
 
+def test_a_codec_keeps_its_place_while_its_points_are_made_anew() -> None:
+    curves = Curves()
+    curves.add(row(20, 900))
+    curves.add(RdRow("bpg", "BPG", "", "a.png", 30, 300, 0.3))
+    curves.clear("tnc")
+    assert curves.codecs() == ["bpg"]
+    curves.add(row(40, 100))
+    assert curves.codecs() == ["tnc", "bpg"]
+
+
 def test_size_between_two_qualities_is_interpolated_on_a_log_scale() -> None:
     curves = Curves()
     curves.add(row(20, 800))

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QToolButton
 from pytestqt.qtbot import QtBot
 
 from codec.aq.features import analyse
@@ -22,6 +24,7 @@ from tnc_studio.model.renditions import TNC, State
 from tnc_studio.model.settings import Follow
 from tnc_studio.services.inspector import REACH, inspect_block
 from tnc_studio.services.studio import Studio
+from tnc_studio.views.main_window import MainWindow
 
 LONG_MS = 30_000
 
@@ -172,6 +175,31 @@ def test_over_fitting_is_a_job_of_its_own_after_the_stream(
     assert coded.tnc.overfit_clock.text(replace(settings, inr_iterations=4000), pixels) == "about 10 min"
 
 
+def test_over_fitting_that_is_finished_early_gives_a_stream_and_says_so(
+    qtbot: QtBot, opened: MainWindow, factory: FakeFactory
+) -> None:
+    studio, session, action = opened.studio, opened.session, opened.actions_by_id["finish_inr"]
+    button = next(one for one in opened.activity.findChildren(QToolButton) if one.defaultAction() is action)
+    assert not action.isEnabled()
+    assert not button.isVisible()
+    session.rendition_changed.connect(
+        lambda id_: factory.gate.clear() if session.rendition(TNC).note.startswith("over-fitting") else None
+    )
+    studio.edit("INR iterations", inr_iterations=5000)
+    qtbot.waitUntil(lambda: button.isVisible() and studio.tnc.overfitting, timeout=LONG_MS)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert not studio.tnc.overfitting, "once is enough"
+    qtbot.waitUntil(lambda: not studio.jobs.busy("tnc.inr"), timeout=LONG_MS)
+    factory.gate.set()
+    shown = session.rendition(TNC)
+    assert factory.settings[-1].inr_iterations == 5000
+    assert shown.settings_text.endswith("finished early")
+    assert shown.run is not None
+    assert shown.run.settings["finished early"]
+    assert studio.tnc.overfit_clock.estimate_s(factory.settings[-1], 1) is None, "nothing is learned from it"
+    qtbot.waitUntil(lambda: not button.isVisible(), timeout=LONG_MS)
+
+
 def test_branches_alone_are_coded_while_a_pane_shows_them(qtbot: QtBot, coded: Studio, factory: FakeFactory) -> None:
     session = coded.session
     assert session.rendition("tnc-vae").image is None
@@ -191,12 +219,16 @@ def test_branches_alone_are_coded_while_a_pane_shows_them(qtbot: QtBot, coded: S
 def test_a_block_is_looked_into_and_its_branch_fixed(qtbot: QtBot, coded: Studio, factory: FakeFactory) -> None:
     session = coded.session
     assert inspect_block(session) is None
+    bits = BlockMap("y_bits", "Bits of y per block", "bit", (16, 16), np.ones((11, 13)))
+    shown = session.rendition(TNC)
+    session.show(replace(shown, maps={**shown.maps, "y_bits": bits}))
     session.select((50, 40))
     detail = inspect_block(session)
     assert detail is not None
     assert (detail.top_px, detail.left_px, detail.height_px, detail.width_px) == (32, 48, 16, 16)
     values = {name: text for _, name, text in detail.values}
     assert values["Bits"] == f"{2 * 13 + 3} bit"
+    assert values["Bits of y"] == "1 bit"
     assert [label for label, _ in detail.pictures][:2] == ["Original", "TNC"]
     assert session.source is not None
     decoded = session.rendition(TNC).picture

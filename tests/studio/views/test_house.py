@@ -326,6 +326,7 @@ def test_one_click_gives_a_report(
         assert f"<h2>{part}" in html, part
     assert "&lt;b&gt;bands&lt;/b&gt; &amp; rings" in html
     assert "Region 1" in html
+    assert "texture 1, flatness 1, noise 1" in html
     assert not re.search(r'(?:src|href)="(?!data:)', html), "it needs nothing else"
     assert html.count("data:image/png;base64,") >= 2 * len(opened.session.visible_ids)
 
