@@ -85,8 +85,9 @@ class RdPanel(QWidget):
         )
         head = QHBoxLayout()
         head.setSpacing(SPACE_S)
-        for widget in (self.metric_choice, QLabel("over"), self.rate_choice, self.picture_choice):
+        for widget in (self.metric_choice, QLabel("over"), self.rate_choice):
             head.addWidget(widget)
+        head.addWidget(self.picture_choice, 3)  # file names are long
         head.addStretch(1)
         column = QVBoxLayout(side)
         column.setContentsMargins(0, 0, SPACE_S, 0)
