@@ -166,11 +166,11 @@ def apply_deltas(bases: BlockBases, deltas: Sequence[Sequence[Delta]]) -> dict[s
     deltas : sequence of sequence of Delta
         Those of every block.
     """
-    vector = bases.values.clone()
+    vector = bases.values.double()  # sums are exact there, as FORMAT.md 8.3 has them, however large the differences
     for i, of_block in enumerate(deltas):
         here = bases.pick([i])
         for delta in of_block:
-            vector[i] += here.unit(delta.exponents)[0] * torch.from_numpy(delta.differences).float()
+            vector[i] += here.unit(delta.exponents)[0].double() * torch.from_numpy(delta.differences)
         for delta in of_block:
             vector[i, torch.from_numpy(delta.masked)] = 0.0
-    return bases.weights(vector)
+    return bases.weights(vector.float())

@@ -243,3 +243,14 @@ def test_networks_of_all_blocks_at_once_are_those_of_each_alone(base: InrBase) -
         for (mean, index), (mean_i, index_i) in zip(together, alone, strict=True):
             assert torch.equal(mean[i], mean_i[0])
             assert torch.equal(index[i], index_i[0])
+
+
+def test_huge_differences_that_cancel_leave_the_base(base: InrBase) -> None:
+    """Shared and own changes add up exactly, whatever their units: a decoder in integers sees the same weights."""
+    bases = BlockBases.of(base, [480])
+    size = vector_size(base.config)
+    coarse = Delta((15, 15, 0, 0), np.full(size, 2**14, np.int32), np.zeros(size, bool))
+    fine = Delta((14, 14, 1, 1), np.full(size, -(2**15), np.int32), np.zeros(size, bool))
+    weights = apply_deltas(bases, [[coarse, fine]])
+    for name, plain in bases.weights(bases.values).items():
+        torch.testing.assert_close(weights[name], plain, rtol=0, atol=0)
