@@ -337,4 +337,4 @@ def _caption(settings: EncodeSettings, model: str, early: bool) -> str:
     """What stands under the pane: the model's real name, what differs from the defaults, and an early end."""
     extras = describe(settings).partition(", effort 0")
     tail = extras[2] if extras[1] else describe(settings).partition(",")[1] + describe(settings).partition(",")[2]
-    return f"model {model}{tail}{f', {EARLY}' if early else ''}"
+    return f"model {model}{f', {EARLY}' if early else ''}{tail}"  # the tail may be elided

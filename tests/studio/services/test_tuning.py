@@ -193,7 +193,7 @@ def test_over_fitting_that_is_finished_early_gives_a_stream_and_says_so(
     factory.gate.set()
     shown = session.rendition(TNC)
     assert factory.settings[-1].inr_iterations == 5000
-    assert shown.settings_text.endswith("finished early")
+    assert shown.settings_text.startswith("model small, finished early")
     assert shown.run is not None
     assert shown.run.settings["finished early"]
     assert studio.tnc.overfit_clock.estimate_s(factory.settings[-1], 1) is None, "nothing is learned from it"
