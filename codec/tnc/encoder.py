@@ -247,7 +247,7 @@ class ImageEncoder:
         progress: Progress, cancel: CancelToken | None, stop: CancelToken | None, report: BlockReport,
     ) -> _Outcome:  # fmt: skip
         """Code at one QP; where over-fitted blocks miss a target that the VAE alone met, at another one."""
-        share = 0.1 if settings.needs_inr else 0.4
+        share, first_qp = (0.1 if settings.needs_inr else 0.4), qp
         for attempt in range(HYBRID_ATTEMPTS):
             coded: Coded | None = self._code(
                 qp, offsets, settings.effort, cancel, progress=lambda f, note: progress(0.3 + share * f, note)
@@ -267,8 +267,13 @@ class ImageEncoder:
             miss = missed_by(settings, self.picture, stream, lambda s: self._decoded(s, cancel, inr)) if chosen else 0.0
             if not miss:
                 return _Outcome(qp, coded, chosen, selection, stream)
+            if stop is not None and stop.cancelled:
+                break
             qp = snap_qp(qp + miss)
             progress(0.3, f"QP {qp:g}, attempt {attempt + 2}")
+        alone = replace(settings, branch="vae", inr_iterations=None)
+        if settings.branch == "auto" and not alone.needs_inr:
+            return self._outcome(alone, first_qp, offsets, inr, progress, cancel, None, report)
         raise SettingsError(
             "the target cannot be met with over-fitted blocks", hint="--branch vae meets it, and so does a QP by hand"
         )

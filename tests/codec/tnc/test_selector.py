@@ -129,6 +129,15 @@ def test_targets_hold_with_over_fitted_blocks(picture: Picture, shipped: LoadedM
         assert result.bytes <= 9000
 
 
+def test_stopped_on_the_way_to_a_target_the_vae_meets_it(picture: Picture, shipped: LoadedModel) -> None:
+    token = CancelToken()
+    inr = CoarseInr(bias=0.004, on_iteration=lambda i: token.cancel())
+    settings = EncodeSettings(target_psnr_db=28.0, inr_iterations=4)
+    result = ImageEncoder(picture, model=shipped, device="cpu").encode(settings, stop=token, inr=inr)
+    assert psnr_rgb_db(picture, result.reconstruction) >= 28.0
+    assert len(inr.calls) == 1
+
+
 def test_a_qp_map_weighs_the_blocks(picture: Picture, shipped: LoadedModel) -> None:
     offsets = np.zeros((25, 24), np.int8)
     offsets[:, :6] = -8
