@@ -135,7 +135,7 @@ def test_stopped_on_the_way_to_a_target_the_vae_meets_it(picture: Picture, shipp
     settings = EncodeSettings(target_psnr_db=28.0, inr_iterations=4)
     result = ImageEncoder(picture, model=shipped, device="cpu").encode(settings, stop=token, inr=inr)
     assert psnr_rgb_db(picture, result.reconstruction) >= 28.0
-    assert len(inr.calls) == 1
+    assert sum("give_up_j" in call for call in inr.calls) == 1  # one fit, not four
 
 
 def test_a_qp_map_weighs_the_blocks(picture: Picture, shipped: LoadedModel) -> None:
