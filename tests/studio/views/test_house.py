@@ -259,7 +259,7 @@ def test_a_changed_device_encodes_again(qtbot: QtBot, window: MainWindow, pictur
     from tnc_studio.services.encoder import TncFactory
 
     factory = TncFactory("cpu")
-    window.studio.factory = window.studio.tnc._factory = factory
+    window.studio.factory = window.studio.tnc._factory = window.studio.variants._factory = factory
     window.studio.open(picture_file)
     qtbot.waitUntil(lambda: window.studio.settled, timeout=LONG_MS)
     first = window.session.rendition(TNC).run
