@@ -34,7 +34,7 @@ def test_the_command_line_reads_back_as_the_settings(settings: EncodeSettings) -
         qp_map=settings.qp_map, aq=args.aq, aq_scales=AqScales.of(dict(args.aq_term)), effort=args.effort,
         model=args.model, analysis=not args.no_analysis,
     )  # fmt: skip
-    assert (str(args.input), str(args.output)) == ("my picture.png", "out.tnc")
+    assert ([str(path) for path in args.inputs], str(args.output)) == (["my picture.png"], "out.tnc")
     assert (args.qp_map is not None) == (settings.qp_map is not None)
     assert again.fixed_qp == settings.fixed_qp
     for name in ("target_bpp", "target_psnr_db", "target_bytes", "aq", "aq_scales", "effort", "model", "analysis"):
