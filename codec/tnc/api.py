@@ -5,8 +5,9 @@ from __future__ import annotations
 from codec.jobs import CancelToken, Progress, no_progress
 from codec.picture import Picture
 from codec.tnc.decoder import decode_image
-from codec.tnc.encoder import EncodeResult, ImageEncoder, Preview
+from codec.tnc.encoder import ImageEncoder
 from codec.tnc.info import StreamInfo, inspect
+from codec.tnc.results import EncodeResult, Preview
 from codec.tnc.selector import BlockReport, no_report
 from codec.tnc.settings import EncodeSettings
 

@@ -18,11 +18,12 @@ from codec.quality import QP_MAX, QP_STEPS, lmbda_of_qp
 from codec.stream import read_stream
 from codec.tnc import rate_control, refine
 from codec.tnc.decoder import decode_parsed
-from codec.tnc.encoder import EncodeResult, ImageEncoder
+from codec.tnc.encoder import ImageEncoder
 from codec.tnc.latents import walk
 from codec.tnc.layout import Layout
 from codec.tnc.models import LoadedModel
 from codec.tnc.refine import MARGIN, Refined, Schedule, Window, descend, windows
+from codec.tnc.results import EncodeResult
 from codec.tnc.settings import EncodeSettings
 from codec.tnc.soft_rounding import BitRamps, soft_round
 from codec.tnc.tensors import to_tensor

@@ -8,8 +8,9 @@ import pytest
 from codec.errors import BitstreamError
 from codec.picture import Picture
 from codec.stream import SectionType, read_stream
-from codec.tnc.encoder import EncodeResult, ImageEncoder
+from codec.tnc.encoder import ImageEncoder
 from codec.tnc.models import LoadedModel
+from codec.tnc.results import EncodeResult
 from codec.tnc.salvage import salvage_image
 from codec.tnc.settings import EncodeSettings
 from tests.golden.make_golden import synthetic

@@ -14,8 +14,9 @@ from codec.picture import Picture
 from codec.quality import cost, lmbda_of_qp
 from codec.resources import resource
 from codec.stream import read_stream
-from codec.tnc.encoder import EncodeResult, ImageEncoder
+from codec.tnc.encoder import ImageEncoder
 from codec.tnc.models import LoadedModel
+from codec.tnc.results import EncodeResult
 from codec.tnc.settings import EncodeSettings
 from tests.codec.tnc.coarse_inr import CoarseInr
 from tests.golden.make_golden import synthetic

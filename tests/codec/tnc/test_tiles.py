@@ -13,9 +13,10 @@ from codec.picture import Picture
 from codec.stream import SectionType, read_stream
 from codec.tnc import tiles
 from codec.tnc.decoder import decode_frugally, decode_parsed
-from codec.tnc.encoder import EncodeResult, ImageEncoder
+from codec.tnc.encoder import ImageEncoder
 from codec.tnc.latents import FromStream
 from codec.tnc.models import LoadedModel
+from codec.tnc.results import EncodeResult
 from codec.tnc.transform import Analysis, Synthesis
 from tests.golden.make_golden import synthetic
 
