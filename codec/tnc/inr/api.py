@@ -20,9 +20,9 @@ from codec.tnc.inr.payload import read_head, read_shared
 from codec.tnc.inr.weights import BlockBases
 
 GIVE_UP = ((0.3, 0.80), (0.6, 0.90))
-"""Where a fit looks back: at this share of the iterations, a block is given up
-if even this share of its present J is more than what it has to beat. The last part of a fit brings less than that on
-every block that was tried."""
+"""Where a fit looks back: at this share of the iterations, a block is given up if even this share of its present J is
+more than what it has to beat. In a fit of 2,000 iterations J fell to 0.86 and 0.95 of what it was there; short fits gain
+more in their last part, so that a few hundred iterations may give up a block that would still have won."""
 
 
 def fit_blocks(

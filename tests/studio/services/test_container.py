@@ -104,6 +104,6 @@ def test_manifests_that_are_none(tmp_path: Path, manifest: bytes) -> None:
 
 
 def test_pickled_data_are_not_unpickled(tmp_path: Path) -> None:
-    path = make_zip(tmp_path / "s.tncs", [("session.pkl", b"cos\nsystem\n(S'touch /tmp/owned'\ntR.")])
+    path = make_zip(tmp_path / "s.tncs", [("session.pkl", b"cos\nsystem\n(S'touch owned'\ntR.")])
     with pytest.raises(InputError):
         ZipReader(path)
