@@ -1,8 +1,8 @@
 """Which blocks are over-fitted: by true J, of each block alone and then of the whole picture.
 
 Every candidate is judged by the bytes that it would be written with and the picture that its decoder shows: guard ring,
-absent latents and filtered seams included. The two pure choices are always among the candidates, so that the outcome is
-never worse than the better of them.
+absent latents and filtered seams included. The two pure choices are among the candidates, so that the outcome is never
+worse than the better of them, unless a fit gave up a block that would have won in the end.
 """
 
 from __future__ import annotations
