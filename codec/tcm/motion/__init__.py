@@ -1,0 +1,1 @@
+"""Block motion: what it is, how it predicts, how it is searched and coded."""

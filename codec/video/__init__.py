@@ -1,0 +1,1 @@
+"""Video frames as planes, from file to metric: reading, writing, showing. No codec inside."""
