@@ -28,8 +28,8 @@ class MotionField:
     mode : numpy.ndarray
         `(H/8, W/8)` uint8: `INTER` or `INTRA`.
     vectors : numpy.ndarray
-        `(H/8, W/8, 2)` int16: (dx, dy) in quarter pixels; the prediction of x is the reference at x + vector. Zero where
-        intra.
+        `(H/8, W/8, 2)` int16: (dx, dy) in quarter pixels; the prediction of x is the reference at x + vector. Zero
+        where intra.
     ref : numpy.ndarray
         `(H/8, W/8)` uint8: which reference; 0 is the previous frame.
     """

@@ -1,0 +1,98 @@
+"""Motion search: it finds motion that is known, spends no vectors where nothing moves, and is valid everywhere."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+
+from codec.tcm.motion.field import INTER, INTRA, LOG2_SIZES, MotionField
+from codec.tcm.motion.interpolate import predict
+from codec.tcm.motion.search import PRESETS, search_motion
+from codec.tcm.planes import Planes
+
+
+def texture(height: int, width: int, seed: int = 0) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(0, 1, (height, width)).astype(np.float32)
+    return np.clip(512 + 900 * cv2.GaussianBlur(noise, (0, 0), 2), 0, 1023).astype(np.int32)
+
+
+def planes_of(luma: np.ndarray) -> Planes:
+    chroma = luma[::2, ::2] // 2 + 256
+    return Planes(*(torch.from_numpy(np.ascontiguousarray(p)) for p in (luma, chroma, chroma)))
+
+
+def qp_map(height: int, width: int, qp: int = 30) -> np.ndarray:
+    return np.full((height // 16, width // 16), 16 * qp, np.int64)
+
+
+def check_valid(field: MotionField) -> None:
+    """Leaves lie on their own grid and share one mode and vector."""
+    for log2 in LOG2_SIZES:
+        side = 1 << (log2 - 3)
+        inside = field.log2_size == log2
+        rows, cols = field.shape
+        by_leaf = inside.reshape(rows // side, side, cols // side, side).swapaxes(1, 2).reshape(-1, side * side)
+        assert ((by_leaf.sum(1) == 0) | by_leaf.all(1)).all()
+        for values in (field.mode, field.vectors[..., 0], field.vectors[..., 1]):
+            leaves = values.reshape(rows // side, side, cols // side, side).swapaxes(1, 2).reshape(-1, side * side)
+            leaves = leaves[by_leaf.all(1)]
+            assert (leaves == leaves[:, :1]).all()
+    assert not field.vectors[field.mode == INTRA].any()
+
+
+def test_finds_two_motions() -> None:
+    wide = texture(256, 384)
+    reference = planes_of(wide[32:224, 64:320].copy())
+    moved = wide[32 + 3 : 224 + 3, 64 - 25 : 320 - 25].copy()
+    moved[64:128, 64:192] = wide[32 + 64 - 9 : 32 + 128 - 9, 64 + 64 + 14 : 64 + 192 + 14]
+    field = search_motion(planes_of(moved), reference, qp_map(192, 256))
+    check_valid(field)
+    inner, outer = field.vectors[8:16, 8:24], field.vectors[17:23, 8:24]
+    assert (inner == [4 * 14, -4 * 9]).all(-1).mean() > 0.95
+    assert (outer == [-4 * 25, 4 * 3]).all(-1).mean() > 0.95
+    assert (field.log2_size[8:16, 8:24] == 6).mean() > 0.9
+
+
+def test_finds_quarter_pixels() -> None:
+    wide = texture(192, 192, 5)
+    reference = planes_of(wide[32:160, 32:160].copy())
+    still = MotionField.still(128, 128)
+    still.vectors[:] = 5, -11
+    moved = predict(reference, still)
+    field = search_motion(moved, reference, qp_map(128, 128))
+    assert (field.vectors[2:-2, 2:-2] == [5, -11]).all()
+
+
+def test_nothing_moves() -> None:
+    reference = planes_of(texture(128, 192, 2))
+    field = search_motion(reference, reference, qp_map(128, 192))
+    assert not field.vectors.any()
+    assert (field.log2_size == 6).all()
+    assert (field.mode == INTER).all()
+
+
+def test_what_cannot_be_predicted_is_intra() -> None:
+    reference = planes_of(texture(128, 192, 3))
+    flat = texture(128, 192, 3)
+    flat[32:96, 64:128] = 700
+    flat[32:96, 64:128] += np.arange(64) * 2
+    field = search_motion(planes_of(flat), reference, qp_map(128, 192))
+    check_valid(field)
+    assert (field.mode[5:11, 9:15] == INTRA).all()
+    assert (field.mode == INTRA).mean() < 0.25
+
+
+def test_threads_change_nothing() -> None:
+    wide = texture(192, 320, 4)
+    current, reference = planes_of(wide[:128, :192].copy()), planes_of(wide[5:133, 9:201].copy())
+    before = torch.get_num_threads()
+    fields = []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            fields.append(search_motion(current, reference, qp_map(128, 192), None, PRESETS["fast"]))
+    finally:
+        torch.set_num_threads(before)
+    assert (fields[0].vectors == fields[1].vectors).all()
+    assert (fields[0].log2_size == fields[1].log2_size).all()
