@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
@@ -48,6 +48,15 @@ class Complexity:
 def count_macs(config: ModelConfig) -> Complexity:
     """Count a fused model of this shape. Biases, activations and gains are not MACs and are not counted."""
     model = TncModel(config, fused=True).eval()
+    grid = (1, SIDE_PX // 16, SIDE_PX // 16)
+    zeros = torch.zeros(1, 3, SIDE_PX, SIDE_PX)
+    return Complexity(
+        kmac_by_part(model, lambda: model(zeros, torch.full(grid, 32.0), torch.full((1,), 32.0)), SIDE_PX**2)
+    )
+
+
+def kmac_by_part(model: nn.Module, run: Callable[[], object], pixels: int) -> dict[str, float]:
+    """Thousands of MACs per pixel of each top-level part of a model while `run` uses it once."""
     totals: dict[str, int] = defaultdict(int)
 
     def hook(part: str) -> Any:
@@ -61,7 +70,6 @@ def count_macs(config: ModelConfig) -> Complexity:
     for name, module in model.named_modules():
         if isinstance(module, Pointwise | RepConv | IntLayer):
             module.register_forward_hook(hook(name.partition(".")[0]))
-    grid = (1, SIDE_PX // 16, SIDE_PX // 16)
     with torch.no_grad():
-        model(torch.zeros(1, 3, SIDE_PX, SIDE_PX), torch.full(grid, 32.0), torch.full((1,), 32.0))
-    return Complexity({part: total / SIDE_PX**2 / 1000 for part, total in totals.items()})
+        run()
+    return {part: total / pixels / 1000 for part, total in totals.items()}

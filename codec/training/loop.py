@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import torch
 from torch import nn
 
 from codec.errors import InputError, ModelError
 from codec.files import atomic_path
+from codec.tcm.model import TcmNet
 from codec.tnc.model import TncModel
 from codec.training.checkpoint import first_line, load_checkpoint
 from codec.training.data import CropSource
 from codec.training.muon import Muon
-from codec.training.stages import rate_distortion_cost, sample_conditions
+from codec.training.stages import Cost, rate_distortion_cost, sample_conditions
 
+Model = TypeVar("Model", TncModel, TcmNet)
 LINEAR_SHARE = 0.1
 """Learning rate of the DCT path relative to AdamW's."""
 
@@ -85,11 +90,12 @@ def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], ...]:
     return matrices, others, linear
 
 
-class Trainer:
-    """State of one run: model, average, optimisers, step count."""
+class Optimisation(ABC, Generic[Model]):
+    """State of one run: model, average, optimisers, step count. What is trained on what says `cost`."""
 
-    def __init__(self, model: TncModel, source: CropSource, options: TrainOptions) -> None:
-        self.model, self.source, self.options = model, source, options
+    def __init__(self, model: Model, options: TrainOptions) -> None:
+        self.model: Model = model
+        self.options = options
         self.device = next(model.parameters()).device
         matrices, others, linear = split_parameters(model)
         self.muon = Muon(matrices, lr=options.lr_matrix)
@@ -107,16 +113,14 @@ class Trainer:
             factor *= max(0.05, (1 - fraction) / self.options.cooldown)
         return factor
 
+    @abstractmethod
+    def cost(self) -> Cost:
+        """Cost of the next batch."""
+
     def step(self, fraction: float) -> dict[str, float]:
         """One update; returns the figures of the batch."""
         o = self.options
-        x = self.source.batch(o.batch)
-        conditions = sample_conditions(o.stage, o.batch, x.shape[2] // 16, x.shape[3] // 16, self.generator)
-        conditions.qp_map = conditions.qp_map.to(self.device)
-        conditions.base_qp = conditions.base_qp.to(self.device)
-        conditions.absent = None if conditions.absent is None else conditions.absent.to(self.device)
-        result = self.model(x, conditions.qp_map, conditions.base_qp, conditions.absent, hard_rate=o.hard_rate)
-        cost = rate_distortion_cost(result, x, conditions)
+        cost = self.cost()
         self.muon.zero_grad(set_to_none=True)
         self.adam.zero_grad(set_to_none=True)
         cost.loss.backward()
@@ -164,15 +168,15 @@ class Trainer:
         except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
             raise ModelError(f"the checkpoint does not fit: {first_line(error)}", where=str(path)) from error
 
-    def averaged(self) -> TncModel:
+    def averaged(self) -> Model:
         """A copy of the model with averaged weights."""
-        copy = TncModel(self.model.config).to(self.device)
-        copy.load_state_dict(self.average)
-        return copy.eval()
+        average = copy.deepcopy(self.model)
+        average.load_state_dict(self.average)
+        return average.eval()
 
     def run(
         self, checkpoint: Path, report: Callable[[dict[str, float]], None], evaluate_every_s: float = 150.0,
-        evaluate: Callable[[TncModel], dict[str, float]] | None = None, stop: Callable[[], bool] = lambda: False,
+        evaluate: Callable[[Model], dict[str, float]] | None = None, stop: Callable[[], bool] = lambda: False,
     ) -> None:  # fmt: skip
         """Train until the time budget is spent or `stop` says so, saving and evaluating as it goes.
 
@@ -194,7 +198,7 @@ class Trainer:
 
     def _report(
         self, report: Callable[[dict[str, float]], None], recent: list[dict[str, float]],
-        evaluate: Callable[[TncModel], dict[str, float]] | None,
+        evaluate: Callable[[Model], dict[str, float]] | None,
     ) -> None:  # fmt: skip
         row = {"step": float(self.step_count), "seconds": round(self.seconds, 1)}
         if recent:
@@ -202,6 +206,25 @@ class Trainer:
         if evaluate is not None:
             row |= evaluate(self.averaged())
         report(row)
+
+
+class Trainer(Optimisation[TncModel]):
+    """Training of still pictures."""
+
+    def __init__(self, model: TncModel, source: CropSource, options: TrainOptions) -> None:
+        super().__init__(model, options)
+        self.source = source
+
+    def cost(self) -> Cost:
+        """Cost of the next batch."""
+        o = self.options
+        x = self.source.batch(o.batch)
+        conditions = sample_conditions(o.stage, o.batch, x.shape[2] // 16, x.shape[3] // 16, self.generator)
+        conditions.qp_map = conditions.qp_map.to(self.device)
+        conditions.base_qp = conditions.base_qp.to(self.device)
+        conditions.absent = None if conditions.absent is None else conditions.absent.to(self.device)
+        result = self.model(x, conditions.qp_map, conditions.base_qp, conditions.absent, hard_rate=o.hard_rate)
+        return rate_distortion_cost(result, x, conditions)
 
 
 def append_log(path: Path, row: dict[str, float]) -> None:

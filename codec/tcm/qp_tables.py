@@ -1,0 +1,66 @@
+"""What a QP means for every channel, as integers: the size of a spread in steps, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from codec.integer.fixed import ACTIVATION_EXPONENT
+from codec.tcm.model import TcmNet
+
+TABLE_FRACTION = 16
+"""Fractional bits that products with the tables are shifted by."""
+QPS = 64
+
+
+@dataclass(frozen=True, eq=False)
+class QpTables:
+    """Tables by integer QP, interpolated linearly in sixteenths.
+
+    Attributes
+    ----------
+    unit_table : torch.Tensor
+        `(64, C)` integers: a mean in 1/256 of a spread times this, shifted, is in sixteenths of a step.
+    undo_table : torch.Tensor
+        `(64, C)` integers: y in sixteenths of a step times this, shifted, is in 1/1024 of a spread.
+    """
+
+    unit_table: torch.Tensor
+    undo_table: torch.Tensor
+
+    @classmethod
+    def of(cls, net: TcmNet) -> QpTables:
+        """Tables of a trained network."""
+        with torch.no_grad():
+            qp = torch.arange(float(QPS))[None, :, None]  # (1, 64, 1): a picture of 64 rows
+            gain = net.gains.gain(qp)[0, :, :, 0].T.double()  # (64, C)
+            inverse = net.gains.inverse(qp)[0, :, :, 0].T.double()
+            std = net.std.double()
+        unit = torch.round(gain * std * 16.0 * 2.0 ** (TABLE_FRACTION - 8))
+        undo = torch.round(inverse / std * 2.0 ** (TABLE_FRACTION + ACTIVATION_EXPONENT - 4))
+        return cls(unit.clamp(1, 2**31 - 1), undo.clamp(1, 2**31 - 1))
+
+    @classmethod
+    def load(cls, tensors: Mapping[str, torch.Tensor], device: torch.device) -> QpTables:
+        """From a weight file."""
+        return cls(*(tensors[name].to(device, torch.float64) for name in ("unit_table", "undo_table")))
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """What a weight file holds: int32."""
+        return {"unit_table": self.unit_table.to(torch.int32), "undo_table": self.undo_table.to(torch.int32)}
+
+    def unit(self, qp16: torch.Tensor) -> torch.Tensor:
+        """`(h, w)` QPs in sixteenths to `(h, w, C)` integers."""
+        return _interpolated(self.unit_table, qp16)
+
+    def undo(self, qp16: torch.Tensor) -> torch.Tensor:
+        """Likewise."""
+        return _interpolated(self.undo_table, qp16)
+
+
+def _interpolated(table: torch.Tensor, qp16: torch.Tensor) -> torch.Tensor:
+    whole, part = qp16 >> 4, (qp16 & 15)[..., None].to(table.dtype)
+    low, high = table[whole], table[(whole + 1).clamp(max=QPS - 1)]
+    return torch.floor((low * (16 - part) + high * part + 8) * 2.0**-4)
