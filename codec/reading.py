@@ -31,7 +31,7 @@ _REFUSED = {
     b"#?RADI": "Radiance HDR holds light without bounds, which this codec does not take",
     b"%!PS": "PostScript is a program, not a picture",
     b"%PDF": "PDF is a document, not a picture",
-    b"BPG\xfb": "BPG files are read by the anchors (`tnc rd --codecs bpg`), not as sources",
+    b"BPG\xfb": "a BPG file is coded already: `tnc compare` and the panes of the Studio read it, but it is no source",
     b"\x8bTNC": "a TNC stream is no source",
 }
 """What files begin with that is refused for a reason of its own."""

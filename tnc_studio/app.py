@@ -97,6 +97,7 @@ def run_window(file: Path | None, theme: str | None) -> int:
     limit_torch_threads()
     store = Store()
     app = make_application(theme or store.theme)
+    from tnc_studio.services.qt_log import QtLog
     from tnc_studio.services.studio import Studio
     from tnc_studio.services.trouble import report
     from tnc_studio.views.main_window import MainWindow
@@ -105,6 +106,7 @@ def run_window(file: Path | None, theme: str | None) -> int:
     window = MainWindow(Studio(database=database), store)
     if trouble is not None:
         report(window.session, trouble, "Measured points are not kept")
+    _qt_log = QtLog(window.session)
     sys.excepthook = lambda kind, error, trace: report(window.session, error, "Something went wrong")
     window.show()
     gc.freeze()  # libraries and the window stay; collecting stays quick

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import platform
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from PySide6.QtCore import QEventLoop, QMessageLogContext, QSettings, QTimer, QtMsgType, qInstallMessageHandler
+from PySide6.QtCore import QEventLoop, QSettings, QTimer
 
 import codec
 from codec.anchors.search import mismatch_percent
@@ -23,6 +22,7 @@ from tnc_studio.app import SAMPLE, make_application, open_database
 from tnc_studio.model.renditions import ORIGINAL, TNC, State
 from tnc_studio.model.session import Session, Severity
 from tnc_studio.services.jobs import limit_torch_threads
+from tnc_studio.services.qt_log import QtLog
 from tnc_studio.services.store import Store
 from tnc_studio.services.studio import Studio
 from tnc_studio.views.main_window import MainWindow
@@ -68,7 +68,7 @@ def run_headless(
     path = picture if picture is not None else resource(SAMPLE)
     errors: list[str] = []
     limit_torch_threads()
-    qInstallMessageHandler(_quiet)
+    _qt_log = QtLog()  # keeps the offscreen platform quiet
     make_application(theme)
     studio = studio if studio is not None else Studio(slow_rungs=SLOW_RUNGS, database=open_database()[0])
     studio.session.message.connect(
@@ -108,12 +108,6 @@ def _run(
     for line in write_results(studio, out_dir):
         say(line)
     say(f"Wrote {out_dir / 'studio.png'}, the streams and {out_dir / 'report.html'}.")
-
-
-def _quiet(kind: QtMsgType, context: QMessageLogContext, text: str) -> None:
-    """Pass Qt's messages on, but for what the offscreen platform says about itself at every window."""
-    if "plugin does not support" not in text:
-        sys.stderr.write(text + "\n")
 
 
 def _wait(studio: Studio, say: Callable[[str], object]) -> None:

@@ -165,15 +165,15 @@ def check_output(path: Path, *inputs: Path) -> None:
 
 
 def read_picture_or_stream(path: Path, device: str, progress: Progress) -> Picture:
-    """Read a picture file, or decode a stream (told by its first bytes or its suffix)."""
+    """Read a picture or BPG file, or decode a stream (told by its first bytes or its suffix)."""
     from codec.files import read_bytes
     from codec.stream import is_stream
 
     data = read_bytes(path)
     if path.suffix.lower() != ".tnc" and not is_stream(data):
-        from codec.reading import parse_picture
+        from codec.anchors.coded_file import parse_coded
 
-        return parse_picture(data, path)
+        return parse_coded(data, path)
     from codec.tnc.api import decode_image
 
     return decode_image(data, device=device, progress=progress)

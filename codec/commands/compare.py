@@ -10,8 +10,8 @@ from codec.commands import common
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("a", type=Path, metavar="A", help="the original: a picture or a .tnc stream")
-    parser.add_argument("b", type=Path, metavar="B", help="what is measured: a picture or a .tnc stream")
+    parser.add_argument("a", type=Path, metavar="A", help="the original: a picture, or a .tnc or .bpg file")
+    parser.add_argument("b", type=Path, metavar="B", help="what is measured: a picture, or a .tnc or .bpg file")
     parser.add_argument(
         "--metrics",
         type=lambda text: [name.strip() for name in text.split(",")],

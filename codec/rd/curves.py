@@ -12,6 +12,7 @@ from codec.errors import SettingsError
 from codec.metrics.bd import BdResult, Interpolation, Point, Range, bd_psnr, bd_rate, check_bd
 from codec.metrics.measure import METRICS
 from codec.rd.rows import RdRow
+from codec.rd.style import CODECS, family_of
 
 Rate = Literal["bpp", "bytes"]
 RATE_NAMES: dict[Rate, str] = {"bpp": "bits per pixel", "bytes": "bytes"}
@@ -150,7 +151,7 @@ class BdRow:
 
 
 def curves_of(rows: Sequence[RdRow]) -> list[Curve]:
-    """Group rows by codec and settings, in order of appearance."""
+    """Group rows by codec and settings: TNC, then the anchors in the order of their styles, then the others."""
     curves: dict[tuple[str, str], Curve] = {}
     for row in rows:
         if row.error or not row.picture:
@@ -158,7 +159,11 @@ def curves_of(rows: Sequence[RdRow]) -> list[Curve]:
         if (curve := curves.get((row.codec, row.settings))) is None:
             curve = curves[row.codec, row.settings] = Curve(row.codec, row.settings, row.label)
         curve.rows.setdefault(row.picture, []).append(row)
-    return list(curves.values())
+    order = list(CODECS)
+    return sorted(
+        curves.values(),
+        key=lambda curve: order.index(family_of(curve.codec)) if family_of(curve.codec) in order else len(order),
+    )
 
 
 def find_reference(curves: Sequence[Curve], reference: str = "") -> Curve | None:

@@ -126,7 +126,14 @@ def _crops(original: Picture, shots: Sequence[Shot], name: str, window: Window) 
 
 
 def _map(original: Picture, block_map: BlockMap) -> str:
-    """Map as one pixel per block, stretched over the part of the picture that its blocks cover."""
+    """Map as one pixel per block, stretched over the part of the picture that its blocks cover.
+
+    A map with one value everywhere has nothing to show: that value stands there in words.
+    """
+    height, width = block_map.block_px
+    head = f"<b>{escape(block_map.name)}</b>, blocks of {width} × {height} px"
+    if (block_map.values == block_map.values[:1, :1]).all():
+        return f"<figure><figcaption>{head}<br>uniform: {escape(block_map.text(0, 0))}</figcaption></figure>"
     colors, low, high = map_colors(block_map)
     rows, cols = colors.shape[:2]
     # Blocks of the last row and column may reach past the picture: repeat, then cut to its size at a handy scale.
@@ -135,7 +142,6 @@ def _map(original: Picture, block_map: BlockMap) -> str:
     x = (np.arange(round(original.width_px * scale)) / scale / block_map.block_px[1]).astype(int).clip(0, cols - 1)
     image = Image.fromarray(colors[np.ix_(y, x)])
     unit = f" {block_map.unit}" if block_map.unit else ""
-    height, width = block_map.block_px
     if block_map.labels:
         there = sorted({int(value) for value in np.unique(block_map.values)})
         legend = ", ".join(escape(block_map.labels.get(value, str(value))) for value in there)
@@ -143,7 +149,7 @@ def _map(original: Picture, block_map: BlockMap) -> str:
         bar = Image.fromarray(_ramp(block_map.color_map)[None])
         middle = f'<img alt="colour bar" src="{_data_url(bar)}">'
         legend = f'<span class="bar">{low:.4g}{unit}{middle}{high:.4g}{unit}</span>'
-    caption = f"<b>{escape(block_map.name)}</b>, blocks of {width} × {height} px<br>{legend}"
+    caption = f"{head}<br>{legend}"
     shown = f'<img class="pixels" alt="{escape(block_map.name)}" src="{_data_url(image)}">'
     return f"<figure>{shown}<figcaption>{caption}</figcaption></figure>"
 

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from codec import cli
+from codec.anchors.bpg import BpgWriterAnchor, read_bpg
 from codec.anchors.jpeg import JpegAnchor
 from codec.aq.settings import TERMS
 from codec.files import read_picture, write_picture
 from codec.jobs import CancelToken, check
+from codec.metrics.psnr import psnr_rgb_db
 from codec.picture import Picture
 from codec.resources import resource
 
@@ -230,6 +232,20 @@ def test_compare_measures_what_is_asked_for(tnc, tnc_json) -> None:
     _, out, _ = tnc("compare", "crop.png", "crop.tnc", "--metrics", "ssimulacra2")
     assert f"SSIMULACRA2 {metrics['ssimulacra2']:8.2f}" in out
     assert tnc("compare", "crop.png", "crop.tnc", "--metrics", "nope")[2].startswith("tnc: unknown metric 'nope'")
+
+
+def test_compare_reads_bpg_files(tnc, tnc_json) -> None:
+    original = read_picture("crop.png")
+    stream = BpgWriterAnchor().encode(original, 30)
+    Path("crop.bpg").write_bytes(stream)
+    metrics = tnc_json("compare", "crop.png", "crop.bpg")
+    assert metrics["psnr_rgb_db"] == pytest.approx(psnr_rgb_db(original, read_bpg(stream)))
+    assert metrics["psnr_rgb_db"] > 30
+    Path("bad.bpg").write_bytes(stream[:9])
+    status, _, errors = tnc("compare", "crop.png", "bad.bpg")
+    assert status == 1
+    assert errors.startswith("tnc: bad.bpg: ")
+    assert len(errors.splitlines()) == 1
 
 
 def test_compare_of_a_picture_with_itself_has_no_psnr(tnc_json) -> None:

@@ -188,7 +188,7 @@ def test_deep_jpeg_xl_says_that_it_is_read_at_8_bits(tmp_path: Path) -> None:
         ("x.exr", b"v/1\x01" + bytes(40), "OpenEXR"),
         ("x.hdr", b"#?RADIANCE\n", "Radiance"),
         ("x.png", b"\x8bTNC\x02", "no source"),
-        ("x.bpg", b"BPG\xfb\x60\x00", "anchors"),
+        ("x.bpg", b"BPG\xfb\x60\x00", "coded already"),
         ("x.pdf", b"%PDF-1.7", "document"),
         ("x.png", b"", "not a picture"),
     ],

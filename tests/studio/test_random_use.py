@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt, QTimer
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QWidget
@@ -41,6 +41,8 @@ BUTTONS = (Qt.MouseButton.LeftButton, Qt.MouseButton.LeftButton, Qt.MouseButton.
 LEFT_OUT = {"quit", "full_screen"}
 """Closing ends the test; the offscreen screen is smaller than the window."""
 GROWTH_MIB, WIDGETS_GROWTH = 96.0, 200
+LOOP_MS = 5000
+"""A click, key or command that lets the window's timers run for so long has opened an event loop of its own."""
 DEFERRED_DELETE = 52
 """`QEvent.DeferredDelete` as a number, as `sendPostedEvents` takes it."""
 
@@ -61,16 +63,32 @@ class RandomUser:
         self.window = window
         self.chance = random.Random(seed)
         self.done: list[str] = []
+        self.steps = 0
+        self.loops: list[str] = []
+        self._inside = QTimer()
+        self._inside.setSingleShot(True)
+        self._inside.setInterval(LOOP_MS)
+        self._inside.timeout.connect(self._leave_loop)
 
     def step(self) -> None:
         """Do one thing."""
         doing = self.chance.choice(
             [self.command, self.command, self.key, self.key, self.click, self.click, self.click, self.wheel, self.drag]
         )
+        self.steps += 1
+        self._inside.start()
         doing()
+        self._inside.stop()
         QApplication.processEvents()
         if self.chance.random() < 0.05:
             self.tidy()
+
+    def _leave_loop(self) -> None:
+        """Only an event loop inside the step lets this timer run: a finding, and the way on."""
+        self.loops.append(self.done[-1])
+        for widget in QApplication.topLevelWidgets():
+            if widget.isVisible() and widget is not self.window:
+                widget.close()
 
     def note(self, text: str) -> None:
         self.done = [*self.done[-20:], text]
@@ -205,6 +223,7 @@ def used() -> tuple[float, int]:
 def check(user: RandomUser, exceptions: list[str]) -> None:
     trail = "\n".join(user.done)
     assert not exceptions, f"{exceptions[0]}\nafter:\n{trail}"
+    assert not user.loops, f"an event loop inside an event: {user.loops[0]}\nafter:\n{trail}"
     unexpected = [line for line in user.window.session.log.lines if "unexpected" in line.text]
     assert not unexpected, f"{unexpected[0]}\n{unexpected[0].details}\nafter:\n{trail}"
 
@@ -241,7 +260,7 @@ def test_random_use_for_ten_minutes_piles_nothing_up(qtbot: QtBot, stage: Stage)
                 )  # fmt: skip
             check(user, exceptions)
             marks.append(used())
-    print("\nMiB and widgets every tenth:", [(round(mib), widgets) for mib, widgets in marks])
+    print(f"\n{user.steps} steps; MiB and widgets every tenth:", [(round(mib), widgets) for mib, widgets in marks])
     # The first fifth warms up: models, fonts, the caches up to their caps.
     early, late = marks[1], marks[-1]
     assert late[0] - early[0] < GROWTH_MIB

@@ -66,6 +66,33 @@ class LabSpec:
 
 
 @dataclass(frozen=True)
+class PlanCodec:
+    """A row of the lab's list of codecs: what it is, its qualities as text ("" for the usual ones), its tick."""
+
+    spec: str
+    qualities: str = ""
+    chosen: bool = False
+
+
+@dataclass(frozen=True)
+class LabPlan:
+    """What is set up for the next run, complete or not.
+
+    Attributes
+    ----------
+    codecs : tuple of PlanCodec
+    pictures : tuple of str
+        Paths.
+    metrics : tuple of str
+        Beside those that always are.
+    """
+
+    codecs: tuple[PlanCodec, ...] = ()
+    pictures: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class RdView:
     """What the plot and the BD table show.
 
@@ -121,6 +148,7 @@ class Lab:
 
     def __init__(self) -> None:
         self.spec = LabSpec()
+        self.plan = LabPlan()
         self.state = LabState.IDLE
         self.progress = LabProgress()
         self.view = RdView()
@@ -131,6 +159,13 @@ class Lab:
         self.state_changed: Event[[]] = Event()
         self.view_changed: Event[[]] = Event()
         self.past_changed: Event[[]] = Event()
+        self.plan_changed: Event[[]] = Event()
+
+    def set_plan(self, plan: LabPlan) -> None:
+        """Take what the user, or a session that is opened, sets up."""
+        if plan != self.plan:
+            self.plan = plan
+            self.plan_changed.emit()
 
     def set_state(self, state: LabState | None = None, progress: LabProgress | None = None) -> None:
         """Tell what is going on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from datetime import datetime
 
 from tnc_studio.model.observer import Event
 
@@ -19,7 +20,7 @@ class LogLine:
     time : str
         Local time of day.
     severity : str
-        "info", "error" or "job".
+        "info", "error", "job", or "qt" for what the toolkit complains about.
     text, details : str
         As in a `Message`.
     """
@@ -31,6 +32,11 @@ class LogLine:
 
     def __str__(self) -> str:
         return f"{self.time}  {self.severity:5}  {self.text}"
+
+
+def time_now() -> str:
+    """Local time of day to the millisecond."""
+    return datetime.now().strftime("%H:%M:%S.%f")[:-3]
 
 
 class Log:

@@ -20,7 +20,7 @@ from tnc_studio.model.observer import Event
 from tnc_studio.model.offsets import BLOCK_PX, Brush
 from tnc_studio.model.renditions import ORIGINAL, TNC, VARIANT_PREFIX, DisplayImage, Rendition
 from tnc_studio.model.scenes import Story
-from tnc_studio.model.settings import Tuning
+from tnc_studio.model.settings import OWN, Tuning
 from tnc_studio.model.source import Source
 from tnc_studio.model.viewstate import PaneView, ViewState
 
@@ -108,6 +108,7 @@ class Session:
         self.plan_maps: dict[str, BlockMap] = {}
         self.brush = Brush()
         self.selected: tuple[int, int] | None = None
+        self.presenting = False  # an audience sees the pictures alone
         self.pane_ids: tuple[str, ...] = DEFAULT_PANES
         self.pane_count = DEFAULT_PANE_COUNT
         self.active_pane = 0
@@ -180,7 +181,7 @@ class Session:
         for rendition_id in self.pane_ids:
             spare = [
                 id_ for id_ in self.labels
-                if id_ not in ids and id_ not in self.pane_ids and not id_.startswith(VARIANT_PREFIX)
+                if id_ not in ids and id_ not in self.pane_ids and not id_.startswith(VARIANT_PREFIX) and OWN not in id_
             ]  # fmt: skip
             ids.append(rendition_id if rendition_id in self.labels else (spare or [ORIGINAL])[0])
         if tuple(ids) != self.pane_ids:
@@ -326,7 +327,7 @@ class Session:
     @property
     def selected_frame(self) -> tuple[int, int, int, int] | None:
         """(top, left, height, width) of the selected block, on the grid of the chosen map or of 16 px; None without."""
-        if self.selected is None:
+        if self.selected is None or self.presenting:
             return None
         shown = self.overlay_maps().get(self.overlay.map_id)
         height, width = shown.block_px if shown is not None else (BLOCK_PX, BLOCK_PX)

@@ -23,13 +23,33 @@ class Follow(StrEnum):
 
     @property
     def label(self) -> str:
-        """Text of the choice in the panel."""
+        """Text of the choice."""
         return {Follow.BYTES: "Same bytes", Follow.PSNR: "Same PSNR", Follow.FIXED: "Fixed quality"}[self]
 
     @property
-    def short(self) -> str:
-        """One word for a pane."""
-        return {Follow.BYTES: "bytes", Follow.PSNR: "PSNR", Follow.FIXED: "fixed"}[self]
+    def phrase(self) -> str:
+        """The same within a sentence."""
+        return self.label[0].lower() + self.label[1:]
+
+
+OWN = "@"
+"""Between an anchor and what it matches in the panes that do not go with the others: "bpg@psnr"."""
+
+
+def anchor_of(rendition_id: str) -> str:
+    """Id of the codec that makes a rendition."""
+    return rendition_id.partition(OWN)[0]
+
+
+def own_follow(rendition_id: str) -> Follow | None:
+    """What a rendition matches by itself; None if it goes with the others."""
+    mode = rendition_id.partition(OWN)[2]
+    return Follow(mode) if mode in set(Follow) else None
+
+
+def with_follow(anchor: str, follow: Follow | None) -> str:
+    """Id of an anchor's rendition that matches something of its own, or goes with the others (None)."""
+    return anchor if follow is None else f"{anchor}{OWN}{follow.value}"
 
 
 SLIDER_QP_MIN, SLIDER_QP_MAX = 10.0, 52.0
@@ -68,8 +88,6 @@ class Tuning:
         Hand-made QP offsets.
     follow : Follow
         What the anchors match.
-    follow_own : mapping of str to Follow
-        What single anchors match instead.
     fixed_quality : mapping of str to float
         Quality per anchor id, for `Follow.FIXED`.
     """
@@ -87,7 +105,6 @@ class Tuning:
     force_blocks: tuple[ForcedBlock, ...] = ()
     qp_map: OffsetGrid | None = None
     follow: Follow = Follow.BYTES
-    follow_own: Mapping[str, Follow] = field(default_factory=dict)
     fixed_quality: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -95,9 +112,9 @@ class Tuning:
         """The same value as `qp`, as lambda."""
         return lmbda_of_qp(min(max(self.qp, QP_MIN), QP_MAX))
 
-    def follow_of(self, anchor: str) -> Follow:
-        """What an anchor matches."""
-        return self.follow_own.get(anchor, self.follow)
+    def follow_of(self, rendition_id: str) -> Follow:
+        """What an anchor's rendition matches."""
+        return own_follow(rendition_id) or self.follow
 
     @property
     def has_target(self) -> bool:

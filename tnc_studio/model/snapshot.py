@@ -15,7 +15,7 @@ from codec.rd.rows import RdRow
 from tnc_studio.model.compare import Compare, next_gain
 from tnc_studio.model.curves import Metric
 from tnc_studio.model.history import KeptRun
-from tnc_studio.model.lab import RdView
+from tnc_studio.model.lab import LabPlan, RdView
 from tnc_studio.model.plain import from_plain, to_plain
 from tnc_studio.model.renditions import ORIGINAL
 from tnc_studio.model.scenes import Region, Scene
@@ -152,6 +152,7 @@ PARTS: tuple[Part, ...] = (
     Part("notes", str, lambda session: session.notes, lambda session, text: session.set_notes(text[:NOTES_MAX])),
     Part("metric", Metric, lambda session: session.metric, Session.set_metric, look=True),
     Part("rd_view", RdView, lambda session: session.lab.view, _set_rd_view, look=True),
+    Part("lab", LabPlan, lambda session: session.lab.plan, lambda session, plan: session.lab.set_plan(plan)),
     Part("overlay", Overlay, lambda session: session.overlay, _set_overlay, look=True),
     Part(
         "panes", Panes, lambda session: Panes(session.pane_ids, session.pane_count, session.active_pane), _set_panes,
@@ -220,6 +221,29 @@ class RunRef:
 
 
 @dataclass(frozen=True)
+class ExternalRef:
+    """A picture from disk that a pane shows.
+
+    Attributes
+    ----------
+    id : str
+        Of its rendition.
+    name, path : str
+        Of the file; the path is "" where it means nothing to the reader.
+    size_bytes : int or None
+        What it took as coded, as far as the user knew.
+    picture : str
+        SHA-256 of an entry of the container, "" where the file at `path` is meant.
+    """
+
+    id: str
+    name: str
+    path: str = ""
+    size_bytes: int | None = None
+    picture: str = ""
+
+
+@dataclass(frozen=True)
 class SessionDocument:
     """All of a session but streams and pictures.
 
@@ -230,7 +254,7 @@ class SessionDocument:
     source : SourceRef or None
     parts : mapping
         Plain values by part id.
-    runs, scenes, regions, rows : tuple
+    runs, scenes, regions, rows, externals : tuple
     docks : mapping of str to bool
         Which panels are open, by id.
     """
@@ -244,6 +268,15 @@ class SessionDocument:
     regions: tuple[Region, ...] = ()
     rows: tuple[RdRow, ...] = ()
     docks: Mapping[str, bool] = field(default_factory=dict)
+    externals: tuple[ExternalRef, ...] = ()
+
+
+def elsewhere(document: SessionDocument) -> SessionDocument:
+    """The same for somebody else's machine: without paths of this one."""
+    plain = document.parts.get("lab")
+    parts = {**document.parts, "lab": {**plain, "pictures": []}} if isinstance(plain, dict) else document.parts
+    source = document.source
+    return replace(document, parts=parts, source=replace(source, path="") if source is not None else None)
 
 
 def parts_of(session: Session, *, look_only: bool = False) -> dict[str, object]:

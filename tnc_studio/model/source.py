@@ -11,6 +11,8 @@ PICTURE_SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".webp", ".avif", ".jxl", ".heic", ".heif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm",
     ".gif", ".qoi",
 )  # fmt: skip
+CODED_SUFFIXES = (".bpg",)
+"""What panes show beside those: coded by somebody else, no original."""
 STREAM_SUFFIXES = (".tnc",)
 SESSION_SUFFIXES = (".tncs",)
 

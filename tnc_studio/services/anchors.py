@@ -17,7 +17,7 @@ from codec.run import Run
 from tnc_studio.model.observer import Event
 from tnc_studio.model.renditions import TNC, DisplayImage, Rendition, State
 from tnc_studio.model.session import Session
-from tnc_studio.model.settings import BYTES_TOLERANCE, PSNR_TOLERANCE_DB, Follow
+from tnc_studio.model.settings import BYTES_TOLERANCE, OWN, PSNR_TOLERANCE_DB, Follow, anchor_of, with_follow
 from tnc_studio.services.jobs import ANCHORS, FILES, SLOW_ANCHORS, JobService
 from tnc_studio.services.lanes import Priority
 from tnc_studio.services.trouble import report
@@ -32,7 +32,8 @@ class AnchorService(QObject):
     """Owns the anchors' renditions and curves.
 
     The nearest known encode is shown at once; when the settings have rested for `IDLE_MS`, the anchors on screen
-    search for a closer one.
+    search for a closer one. An anchor has one rendition that goes with the others, and one more for each pane that
+    makes it match something of its own.
 
     Parameters
     ----------
@@ -73,6 +74,8 @@ class AnchorService(QObject):
         session.followers = frozenset(self.anchors)
         for id_, anchor in self.anchors.items():
             session.set_label(id_, short_label(anchor))
+            for follow in Follow:
+                session.set_label(with_follow(id_, follow), f"{short_label(anchor)}, {follow.phrase}")
 
     def start(self) -> None:
         """Begin the ladders of a newly opened picture."""
@@ -100,12 +103,33 @@ class AnchorService(QObject):
 
         An anchor that is on screen for the first time begins its ladder.
         """
-        if set(self._session.visible_ids) & self._waiting:
+        session = self._session
+        for id_ in [id_ for id_ in session.renditions if OWN in id_ and id_ not in session.pane_ids]:
+            del session.renditions[id_]  # no pane shows it any more
+        if self._on_screen & self._waiting:
             self._fill()
             return
-        for id_ in self._ladders:
+        for id_ in self._ids_of(self._ladders):
             self._show_nearest(id_)
+        for id_ in self._ids_of(self._reasons):
+            self._show_reason(id_)
         self._idle.start()
+
+    @property
+    def _on_screen(self) -> set[str]:
+        """Anchors, among whatever else panes show."""
+        return {anchor_of(id_) for id_ in self._session.visible_ids}
+
+    def _ids_of(self, anchors: Collection[str]) -> list[str]:
+        """Renditions that anchors have now."""
+        own = [id_ for id_ in self._session.visible_ids if OWN in id_ and anchor_of(id_) in anchors]
+        return [*anchors, *dict.fromkeys(own)]
+
+    def _show_reason(self, id_: str) -> None:
+        """Say in an anchor's pane why it cannot run, if that is so."""
+        label, reason = self._session.labels[id_], self._reasons.get(anchor_of(id_))
+        if reason is not None and self._session.rendition(id_).state is not State.UNAVAILABLE:
+            self._session.show(Rendition(id_, label, State.UNAVAILABLE, note=f"{label} cannot run: {reason}"))
 
     def ladder(self, id_: str) -> Ladder | None:
         """Ladder of an anchor on the open picture."""
@@ -143,12 +167,9 @@ class AnchorService(QObject):
         source = self._session.source
         if source is None:
             return
-        due = (self._always | set(self._session.visible_ids)) & self._waiting
+        due = (self._always | self._on_screen) & self._waiting
         for id_, anchor in self.anchors.items():
-            label = self._session.labels[id_]
-            if (reason := self._reasons.get(id_)) is not None:
-                self._session.show(Rendition(id_, label, State.UNAVAILABLE, note=f"{label} cannot run: {reason}"))
-            elif id_ in due:
+            if id_ in due:
                 self._ladders[id_] = Ladder(anchor, source.picture, cache=self.cache)
         # One rung of each in turn, so that all curves grow together.
         orders = {
@@ -170,27 +191,32 @@ class AnchorService(QObject):
         )  # fmt: skip
 
     def _arrived(self, ladder: Ladder, run: Run) -> None:
-        id_ = ladder.anchor.id
-        if self._ladders.get(id_) is not ladder:
+        anchor = ladder.anchor.id
+        if self._ladders.get(anchor) is not ladder:
             return
-        self._show_nearest(id_)
-        self.ladder_changed.emit(id_)
+        self._add_rows(ladder)
+        for id_ in self._ids_of([anchor]):
+            # While a search is under way, what is shown stays: it is replaced once, by what the search finds.
+            if self._session.rendition(id_).run is None or not self._searching(id_):
+                self._show_nearest(id_)
+        self.ladder_changed.emit(anchor)
 
     def _failed(self, id_: str, error: BaseException, note: str) -> None:
         if isinstance(error, Cancelled):
             return
         report(self._session, error, note)
-        rendition = self._session.rendition(id_)
-        if rendition.image is None:
-            self._session.show(Rendition(id_, rendition.label, State.UNAVAILABLE, note=str(error)))
+        for one in self._ids_of([anchor_of(id_)]):
+            rendition = self._session.rendition(one)
+            if rendition.image is None:
+                self._session.show(Rendition(one, rendition.label, State.UNAVAILABLE, note=str(error)))
 
     def _target(self, id_: str) -> tuple[Run | None, bool]:
         """Nearest known run for the present follow mode, and whether it is as near as wanted."""
-        ladder, tuning = self._ladders[id_], self._session.tuning
+        ladder, tuning = self._ladders[anchor_of(id_)], self._session.tuning
         tnc = self._session.rendition(TNC)
         follow = tuning.follow_of(id_)
         if follow is Follow.FIXED:
-            quality = self.fixed_quality(id_)
+            quality = self.fixed_quality(anchor_of(id_))
             runs = ladder.runs
             nearest = min(runs, key=lambda run: abs(run.metrics["quality"] - quality), default=None)
             return nearest, nearest is not None and nearest.metrics["quality"] == quality
@@ -221,7 +247,7 @@ class AnchorService(QObject):
                 self._session.add_row(row_of_run(run, ladder.anchor.settings_text, source.name))
 
     def _show_nearest(self, id_: str) -> None:
-        self._add_rows(self._ladders[id_])
+        self._add_rows(self._ladders[anchor_of(id_)])
         run, _ = self._target(id_)
         if run is None:
             return
@@ -239,27 +265,30 @@ class AnchorService(QObject):
 
     def _show(self, id_: str, run: Run, image: DisplayImage) -> None:
         if self._wanted.get(id_) == run.key:
-            shown = anchor_rendition(self.anchors[id_], self._session.labels[id_], run, image)
-            self._session.show(shown.with_note(self._note(id_)))
+            shown = anchor_rendition(self.anchors[anchor_of(id_)], self._session.labels[id_], run, image)
+            self._session.show(replace(shown, id=id_, note=self._note(id_)))
+
+    def _searching(self, id_: str) -> bool:
+        return self._jobs.busy(search_channel(id_))
 
     def _note(self, id_: str) -> str:
-        return SEARCHING if self._jobs.busy(f"anchor.search.{id_}") else ""
+        return SEARCHING if self._searching(id_) else ""
 
     def _refine(self) -> None:
         """Search for a closer point, for the anchors that are on screen."""
         tnc, tuning = self._session.rendition(TNC), self._session.tuning
-        for id_, ladder in self._ladders.items():
-            follow = tuning.follow_of(id_)
+        for id_ in self._ids_of(self._ladders):
+            ladder, follow = self._ladders[anchor_of(id_)], tuning.follow_of(id_)
             if follow is not Follow.FIXED and tnc.state is not State.FINAL:
                 continue
             _, near = self._target(id_)
             if near or id_ not in self._session.visible_ids:
-                self._jobs.cancel(f"anchor.search.{id_}")
+                self._jobs.cancel(search_channel(id_))
                 continue
-            label, channel = self._session.labels[id_], f"anchor.search.{id_}"
+            label, channel = self._session.labels[anchor_of(id_)], search_channel(id_)
             if follow is Follow.FIXED:
-                quality = self.fixed_quality(id_)
-                self._submit_run(id_, channel, quality, f"{label} at {quality:g}", Priority.NORMAL)
+                quality = self.fixed_quality(anchor_of(id_))
+                self._submit_run(anchor_of(id_), channel, quality, f"{label} at {quality:g}", Priority.NORMAL)
                 continue
             self._submit_search(id_, ladder, channel, tnc, follow)
 
@@ -271,9 +300,9 @@ class AnchorService(QObject):
                 return ladder.bisect_bytes(size_bytes, BYTES_TOLERANCE, cancel)
             return ladder.bisect_psnr(psnr_db, PSNR_TOLERANCE_DB, cancel)
 
-        note = f"{self._session.labels[id_]} at same {'bytes' if follow is Follow.BYTES else 'PSNR'}"
+        note = f"{self._session.labels[anchor_of(id_)]} at the {follow.phrase}"
         self._jobs.submit(
-            lane_of(id_), channel, work, done=lambda run: self._arrived(ladder, run),
+            lane_of(anchor_of(id_)), channel, work, done=lambda run: self._arrived(ladder, run),
             failed=lambda error: self._failed(id_, error, note), note=note, priority=Priority.NORMAL,
         )  # fmt: skip
         self._session.show(self._session.rendition(id_).with_note(self._note(id_)))
@@ -282,6 +311,11 @@ class AnchorService(QObject):
 def lane_of(id_: str) -> str:
     """Lane that runs an anchor."""
     return SLOW_ANCHORS if id_ in SLOW else ANCHORS
+
+
+def search_channel(id_: str) -> str:
+    """Channel of an anchor's search; no other one begins with it."""
+    return f"anchor.search.{id_}."
 
 
 def rung_order(axis: QualityRange) -> list[float]:

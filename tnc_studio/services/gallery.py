@@ -7,15 +7,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from codec.anchors.coded_file import read_coded
 from codec.errors import InputError
-from codec.files import read_bytes, read_picture
+from codec.files import read_bytes
 from codec.jobs import CancelToken, Progress
 from codec.metrics.psnr import check_comparable, psnr_rgb_db
 from codec.picture import Picture
 from codec.run import Run
 from tnc_studio.model.renditions import DisplayImage, Rendition, State
 from tnc_studio.model.session import Session
-from tnc_studio.model.source import STREAM_SUFFIXES
+from tnc_studio.model.snapshot import ExternalRef
+from tnc_studio.model.source import STREAM_SUFFIXES, Source
 from tnc_studio.services.encoder import EncoderFactory
 from tnc_studio.services.jobs import FILES, JobService
 from tnc_studio.services.lanes import Priority
@@ -47,6 +49,7 @@ class Gallery:
         self._runs: dict[str, Run] = {}
         self._limit_bytes = RUNS_LIMIT_BYTES
         self._files = 0
+        self._externals: dict[str, ExternalRef] = {}
         session.source_changed.connect(self._forget)
         session.panes_changed.connect(self._fill)
 
@@ -91,16 +94,48 @@ class Gallery:
         source, pane = self._session.source, self._session.active_pane
         if source is None:
             raise InputError("open the original first: an external picture is compared with it", where=path.name)
-        original = source.picture
+        self._files += 1
+        external = ExternalRef(f"{FILE}{self._files}", path.name, str(path.absolute()), size_bytes)
+        self._read_external(source, external, None, lambda: self._session.set_pane(pane, external.id))
+
+    def reopen(self, external: ExternalRef, picture: Picture | None) -> None:
+        """Bring an external picture of a saved session back, under the id that panes know it by.
+
+        Parameters
+        ----------
+        external : ExternalRef
+            What it was.
+        picture : Picture or None
+            Its samples, where the session holds them; else they are read from its path.
+        """
+        source, number = self._session.source, external.id.removeprefix(FILE)
+        if source is None or not external.id.startswith(FILE) or not number.isdecimal():
+            return
+        self._files = max(self._files, int(number))
+        self._session.set_label(external.id, f"{external.name} (external)")
+        self._session.show(Rendition(external.id, external.name, note="opening\u2026"))
+        self._read_external(source, external, picture, lambda: None)
+
+    def externals(self) -> list[tuple[ExternalRef, Picture]]:
+        """External pictures that can be shown, and their samples."""
+        found = [(one, self._session.rendition(id_).picture) for id_, one in self._externals.items()]
+        return [(one, picture) for one, picture in found if picture is not None]
+
+    def _read_external(
+        self, source: Source, external: ExternalRef, known: Picture | None, then: Callable[[], None]
+    ) -> None:
+        original, name = source.picture, external.name
 
         def work(progress: Progress, cancel: CancelToken) -> tuple[Picture, DisplayImage, int | None, float]:
-            size = size_bytes
-            if path.suffix.lower() in STREAM_SUFFIXES:
+            path, size = Path(external.path or name), external.size_bytes
+            if known is not None:
+                picture = known
+            elif path.suffix.lower() in STREAM_SUFFIXES:
                 stream = read_bytes(path)
                 picture, size = self._factory.decode(stream, progress, cancel), self._factory.inspect(stream).rd_bytes
             else:
-                picture = read_picture(path)
-            picture = replace(picture, name=path.name)
+                picture = read_coded(path, cancel=cancel)
+            picture = replace(picture, name=name)
             check_comparable(original, picture)
             return picture, DisplayImage.of(picture), size, psnr_rgb_db(original, picture)
 
@@ -108,25 +143,30 @@ class Gallery:
             if self._session.source is not source:
                 return
             picture, image, size, psnr_db = answer
-            self._files += 1
-            id_ = f"{FILE}{self._files}"
-            self._session.set_label(id_, f"{path.name} (external)")
+            self._externals[external.id] = replace(external, size_bytes=size)
+            self._session.set_label(external.id, f"{name} (external)")
             self._session.show(
                 Rendition(
-                    id_, path.name, State.FINAL, image, None, None if size is None else 8 * size / original.pixels,
+                    external.id, name, State.FINAL, image, None, None if size is None else 8 * size / original.pixels,
                     size, psnr_db, "external", "" if size is not None else "byte count unknown", samples=picture,
                 )
             )  # fmt: skip
-            self._session.set_pane(pane, id_)
+            then()
+
+        def failed(error: BaseException) -> None:
+            report(self._session, error, f"Opening {name}")
+            if self._session.source is source:
+                self._session.set_label(external.id, None)
 
         self._jobs.submit(
-            FILES, f"external.{path}", work, done=done, note=f"Opening {path.name}", priority=Priority.INTERACTIVE,
-            failed=lambda error: report(self._session, error, f"Opening {path.name}"),
+            FILES, f"external.{external.id}", work, done=done, failed=failed, note=f"Opening {name}",
+            priority=Priority.INTERACTIVE,
         )  # fmt: skip
 
     def _forget(self) -> None:
         """Another picture: nothing of the old one fits."""
         self._runs.clear()
+        self._externals.clear()
         for id_ in [id_ for id_ in self._session.labels if id_.startswith((RUN, FILE))]:
             self._session.set_label(id_, None)
 

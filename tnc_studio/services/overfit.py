@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+import math
+
 from codec.tnc.settings import EncodeSettings
+
+FIRST_GUESS_S = 1.3e-6
+"""Seconds per pixel and iteration that two shared CPU cores take; holds until this machine has shown its own."""
 
 
 class OverfitClock:
-    """Seconds per pixel and iteration of the last over-fitting."""
+    """Seconds per pixel and iteration of the last over-fitting.
+
+    Attributes
+    ----------
+    learned_s : float or None
+        As measured; None before the first one.
+    """
 
     def __init__(self) -> None:
-        self._s_per_px_iteration: float | None = None
+        self.learned_s: float | None = None
 
     def learn(self, settings: EncodeSettings, pixels: int, seconds: float) -> None:
         """Take a measured time."""
         if settings.iterations > 0 and pixels > 0:
-            self._s_per_px_iteration = seconds / (settings.iterations * pixels)
+            self.remember(seconds / (settings.iterations * pixels))
 
-    def estimate_s(self, settings: EncodeSettings, pixels: int) -> float | None:
-        """Seconds that an encode will take; None before the first one."""
-        if self._s_per_px_iteration is None:
-            return None
-        return self._s_per_px_iteration * settings.iterations * pixels
+    def remember(self, seconds: float) -> None:
+        """Take what an earlier run of the program has learned; nonsense is left alone."""
+        if math.isfinite(seconds) and seconds > 0:
+            self.learned_s = seconds
+
+    def estimate_s(self, settings: EncodeSettings, pixels: int) -> float:
+        """Seconds that an encode will take."""
+        return (self.learned_s or FIRST_GUESS_S) * settings.iterations * pixels
 
     def text(self, settings: EncodeSettings, pixels: int) -> str:
         """The same in words."""
         seconds = self.estimate_s(settings, pixels)
-        if seconds is None:
-            return f"{settings.iterations} iterations"
-        return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"
+        span = f"{max(1.0, seconds):.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+        return f"about {span}" if self.learned_s is not None else f"perhaps {span}, {settings.iterations} iterations"

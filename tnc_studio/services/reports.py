@@ -23,7 +23,7 @@ from tnc_studio.model.observer import Event
 from tnc_studio.model.plain import to_plain
 from tnc_studio.model.renditions import ORIGINAL, TNC, Rendition
 from tnc_studio.model.session import Session
-from tnc_studio.model.settings import Tuning
+from tnc_studio.model.settings import Tuning, anchor_of
 from tnc_studio.services.jobs import FILES, JobService
 from tnc_studio.services.lanes import Priority
 from tnc_studio.services.trouble import report
@@ -119,7 +119,7 @@ def _shot(rendition: Rendition, tnc: Rendition, session: Session) -> Shot:
 
 def _match(rendition: Rendition, run: Run, target: Run) -> Match:
     off = mismatch_percent(run.metrics["bytes"], target.metrics["bytes"])
-    return Match(rendition.id, rendition.label, rendition.settings_text, run, off)
+    return Match(anchor_of(rendition.id), rendition.label, rendition.settings_text, run, off)
 
 
 def settings_of(tuning: Tuning) -> dict[str, str]:

@@ -2,52 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import tempfile
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QLockFile, QObject, QTimer
 
 import codec
 from codec.errors import CodecError, InputError
-from codec.files import make_folder, read_picture, write_bytes, write_picture
-from codec.jobs import CancelToken, Progress, check
-from codec.picture import Picture
-from tnc_studio.model.history import KeptRun
+from codec.files import make_folder, write_bytes
+from codec.jobs import CancelToken, Progress
 from tnc_studio.model.observer import Event
-from tnc_studio.model.renditions import DisplayImage
 from tnc_studio.model.session import Session, Severity
-from tnc_studio.model.snapshot import (
-    RunRef,
-    SessionDocument,
-    SourceRef,
-    apply_parts,
-    document_from_plain,
-    document_to_plain,
-    parts_of,
-)
-from tnc_studio.model.source import STREAM_SUFFIXES
-from tnc_studio.services.container import (
-    MANIFEST,
-    PICTURES,
-    STREAMS,
-    FolderReader,
-    Reader,
-    ZipReader,
-    sha256,
-    write_folder,
-    write_zip,
-)
+from tnc_studio.model.snapshot import RunRef, SessionDocument, SourceRef, apply_parts, elsewhere, parts_of
+from tnc_studio.model.source import Source
+from tnc_studio.services.container import MANIFEST, STREAMS, FolderReader, ZipReader, sha256, write_zip
 from tnc_studio.services.documents import Documents
-from tnc_studio.services.gallery import RUN
+from tnc_studio.services.gallery import RUN, Gallery
 from tnc_studio.services.history import HistoryService, now
 from tnc_studio.services.jobs import FILES, JobService
 from tnc_studio.services.lanes import Priority
+from tnc_studio.services.past_sessions import CLOSED, PastSession, folder_lock, past_in
+from tnc_studio.services.session_files import (
+    Loaded,
+    load,
+    manifest_bytes,
+    picture_entry,
+    with_externals,
+    write_autosave,
+)
 from tnc_studio.services.trouble import report
 
 AUTOSAVE_MS = 2000
@@ -55,49 +40,6 @@ KEPT_FOLDERS = 3
 """How many sessions of the past stay to be continued."""
 AFTER_PICTURE = ("panes", "compare", "view", "offsets")
 """Parts that need the picture and its renditions."""
-LOCK, CLOSED = "lock", "closed"
-
-
-@dataclass(frozen=True)
-class PastSession:
-    """A session that an earlier run of the program left behind.
-
-    Attributes
-    ----------
-    folder : Path
-    crashed : bool
-        Whether the program ended without closing it.
-    picture : str
-    runs : int
-    saved : str
-        When it was last written, ISO 8601.
-    """
-
-    folder: Path
-    crashed: bool
-    picture: str
-    runs: int
-    saved: str
-
-    @property
-    def text(self) -> str:
-        """One line about it."""
-        try:
-            when = datetime.fromisoformat(self.saved).strftime("%d %b %H:%M")
-        except ValueError:
-            when = "at an unknown time"
-        return f"{self.picture or 'no picture'}, {self.runs} run{'' if self.runs == 1 else 's'}, {when}"
-
-
-@dataclass(frozen=True, eq=False)
-class Loaded:
-    """A session as it was read: everything checked, nothing shown yet."""
-
-    document: SessionDocument
-    runs: tuple[KeptRun, ...]
-    picture: Picture | None
-    image: DisplayImage | None
-    stream: bytes
 
 
 class SessionService(QObject):
@@ -109,12 +51,15 @@ class SessionService(QObject):
         Which panels are open; the window sets them.
     """
 
-    def __init__(self, session: Session, jobs: JobService, documents: Documents, history: HistoryService) -> None:
+    def __init__(
+        self, session: Session, jobs: JobService, documents: Documents, history: HistoryService, gallery: Gallery
+    ) -> None:
         super().__init__()
         self._session = session
         self._jobs = jobs
         self._documents = documents
         self._history = history
+        self._gallery = gallery
         self.docks: Callable[[], Mapping[str, bool]] = dict
         self.set_docks: Callable[[Mapping[str, bool]], None] = lambda docks: None
         self.restored: Event[[]] = Event()
@@ -130,7 +75,7 @@ class SessionService(QObject):
             session.source_changed, session.tuning_changed, session.panes_changed, session.overlay_changed,
             session.metric_changed, session.notes_changed, session.history.changed, session.story.changed,
             session.curves_changed, session.view.changed, session.compare_changed,
-            session.lab.view_changed,
+            session.lab.view_changed, session.lab.plan_changed,
         ):  # fmt: skip
             event.connect(self.touch)
 
@@ -158,6 +103,7 @@ class SessionService(QObject):
             codec.__version__, now(), ref, parts_of(session),
             tuple(RunRef.of(run, entry(run.stream)) for run in session.history.runs),
             session.story.scenes, session.story.regions, tuple(session.curves.all_rows()), dict(self.docks()),
+            tuple(one for one, _ in self._gallery.externals()),
         )  # fmt: skip
         return document, streams
 
@@ -167,20 +113,23 @@ class SessionService(QObject):
         Parameters
         ----------
         bundle : bool
-            Whether the picture goes in as well, so that the file opens on any machine; else its path is written.
+            Whether pictures go in as well, so that the file opens on any machine; else their paths are written.
         """
         source = self._session.source
         if source is None:
             raise InputError("there is nothing to save: no picture is open")
         document, streams = self.document()
         inside = source.has_original and (bundle or source.path is None)
+        externals = [(one, picture) for one, picture in self._gallery.externals() if bundle or not one.path]
 
         def work(progress: Progress, cancel: CancelToken) -> None:
             final, entries = document, list(streams.items())
             if inside and document.source is not None:
-                png = png_bytes(source.picture)
-                final = replace(document, source=replace(document.source, picture=sha256(png), path=""))
-                entries.append((f"{PICTURES}{sha256(png)}.png", png))
+                digest, entry = picture_entry(source.picture)
+                final = replace(document, source=replace(document.source, picture=digest, path=""))
+                entries.append(entry)
+            final, more = with_externals(elsewhere(final) if bundle else final, externals)
+            entries += more
             write_zip(path, manifest_bytes(final), entries)
 
         def done(_: None) -> None:
@@ -240,13 +189,15 @@ class SessionService(QObject):
         # The tuning comes before the picture, so that it is coded with it.
         troubles = apply_parts(session, parts, skip=AFTER_PICTURE)
         ref = document.source
-        path = Path(ref.path or ref.name) if ref is not None else None
-        if loaded.picture is not None and loaded.image is not None:
-            self._documents.show_picture(loaded.picture, loaded.image, path)
-        elif loaded.stream and path is not None:
-            self._documents.open_stream(path, loaded.stream, alone=True)
+        if ref is not None and loaded.picture is not None and loaded.image is not None:
+            # Of a bundle's picture no file is known here: the sessions that follow hold it, too.
+            self._documents.show_picture(loaded.picture, loaded.image, Path(ref.path) if ref.path else None)
+        elif ref is not None and loaded.stream:
+            self._documents.open_stream(Path(ref.path or ref.name), loaded.stream, alone=True)
         for row in document.rows:
             session.add_row(row)
+        for external, picture in loaded.externals:
+            self._gallery.reopen(external, picture)
         troubles += apply_parts(session, {key: parts[key] for key in AFTER_PICTURE if key in parts})
         self.show_runs(parts.get("panes"))
         self.set_docks(document.docks)
@@ -279,7 +230,7 @@ class SessionService(QObject):
 
     def _start_folder(self, root: Path) -> None:
         self._folder = make_folder(root / uuid.uuid4().hex)
-        self._lock = _lock(self._folder)
+        self._lock = folder_lock(self._folder)
         if not self._lock.tryLock(0):
             raise InputError("the folder of the session cannot be locked", where=str(self._folder))
 
@@ -290,11 +241,10 @@ class SessionService(QObject):
             return
         if self._jobs.busy("session.autosave"):
             return
-        folder, (document, streams) = self._folder, self.document()
-        source = self._session.source
+        write = self._autosave_work(self._folder, self._session.source)
 
         def work(progress: Progress, cancel: CancelToken) -> None:
-            write_autosave(folder, document, streams, source.picture if source.path is None else None)
+            write()
 
         def done(_: None) -> None:
             self._written = version
@@ -305,13 +255,20 @@ class SessionService(QObject):
 
         self._jobs.submit(FILES, "session.autosave", work, done=done, failed=failed, priority=Priority.INTERACTIVE)
 
+    def _autosave_work(self, folder: Path, source: Source) -> Callable[[], None]:
+        """What brings a folder up to date with the session as it is now; pictures that no file holds go in."""
+        document, streams = self.document()
+        picture = source.picture if source.path is None else None
+        externals = [(one, samples) for one, samples in self._gallery.externals() if not one.path]
+        return lambda: write_autosave(folder, document, streams, picture, externals)
+
     def past_sessions(self) -> list[PastSession]:
         """What earlier runs of the program left behind: crashed ones first, then the newest."""
         if self._root is None:
             return []
         found = []
         for folder in self._root.iterdir():
-            if folder != self._folder and (past := _past(folder)) is not None:
+            if folder != self._folder and (past := past_in(folder)) is not None:
                 found.append(past)
         return sorted(sorted(found, key=lambda past: past.saved, reverse=True), key=lambda past: not past.crashed)
 
@@ -331,9 +288,8 @@ class SessionService(QObject):
         if self._folder is None or self._lock is None:
             return
         if self._session.source is not None:
-            source, (document, streams) = self._session.source, self.document()
             try:
-                write_autosave(self._folder, document, streams, source.picture if source.path is None else None)
+                self._autosave_work(self._folder, self._session.source)()
                 write_bytes(self._folder / CLOSED, b"")
             except CodecError as error:
                 report(self._session, error, "Autosave")
@@ -342,101 +298,3 @@ class SessionService(QObject):
         if not (self._folder / MANIFEST).is_file():
             shutil.rmtree(self._folder, ignore_errors=True)
         self._folder = None
-
-
-def write_autosave(
-    folder: Path, document: SessionDocument, streams: Mapping[str, bytes], picture: Picture | None
-) -> None:
-    """Bring the folder of an open session up to date; `picture` where no file holds it."""
-    entries = list(streams.items())
-    if picture is not None and document.source is not None and document.source.has_original:
-        png = png_bytes(picture)
-        document = replace(document, source=replace(document.source, picture=sha256(png)))
-        entries.append((f"{PICTURES}{sha256(png)}.png", png))
-    write_folder(folder, manifest_bytes(document), entries)
-
-
-def manifest_bytes(document: SessionDocument) -> bytes:
-    """JSON text of a document."""
-    return json.dumps(document_to_plain(document), indent=1, allow_nan=False).encode()
-
-
-def read_manifest(reader: Reader, where: str) -> SessionDocument:
-    """Document of a container."""
-    try:
-        plain = json.loads(reader.read(MANIFEST).decode())
-    except (ValueError, RecursionError) as error:
-        raise InputError("its contents are damaged", where=where) from error
-    return document_from_plain(plain, where)
-
-
-def load(reader: Reader, where: str, cancel: CancelToken | None = None) -> Loaded:
-    """Read a session and everything that it names; raises `InputError` for what does not fit together."""
-    document = read_manifest(reader, where)
-    runs = []
-    for ref in document.runs:
-        check(cancel)
-        runs.append(ref.kept(reader.read(STREAMS + ref.stream)))
-    source = document.source
-    if source is None:
-        return Loaded(document, tuple(runs), None, None, b"")
-    if not source.has_original:
-        data = reader.read(STREAMS + source.stream)
-        return Loaded(document, tuple(runs), None, None, data)
-    picture = _picture_inside(reader, source) if source.picture else _picture_at(source)
-    if picture.source_hash != source.source_hash:
-        hint = "" if source.picture else "put the old one back, or open a bundle, which holds it"
-        raise InputError("the picture is not the one of the session", where=source.path or source.name, hint=hint)
-    return Loaded(document, tuple(runs), picture, DisplayImage.of(picture), b"")
-
-
-def _picture_inside(reader: Reader, source: SourceRef) -> Picture:
-    data = reader.read(f"{PICTURES}{source.picture}.png")
-    with tempfile.TemporaryDirectory(prefix="tnc-session-") as folder:
-        path = Path(folder, "picture.png")
-        path.write_bytes(data)
-        return replace(read_picture(path), name=source.name)
-
-
-def _picture_at(source: SourceRef) -> Picture:
-    path = Path(source.path)
-    if not source.path or path.suffix.lower() in STREAM_SUFFIXES or not path.is_file():
-        raise InputError(
-            f"the picture {source.name} of the session is missing", where=source.path or source.name,
-            hint="put it back there, or open a bundle, which holds it",
-        )  # fmt: skip
-    return read_picture(path)
-
-
-def png_bytes(picture: Picture) -> bytes:
-    """PNG of a picture, with its profile but without EXIF: that may tell more than the sender means to."""
-    if picture.bit_depth not in (8, 16):
-        raise InputError(f"a picture of {picture.bit_depth} bits per sample cannot be put into a session file")
-    with tempfile.TemporaryDirectory(prefix="tnc-session-") as folder:
-        path = Path(folder, "picture.png")
-        write_picture(replace(picture, exif=b""), path)
-        return path.read_bytes()
-
-
-def _lock(folder: Path) -> QLockFile:
-    """Lock of a session's folder: stale as soon as the process that took it is gone."""
-    lock = QLockFile(str(folder / LOCK))
-    lock.setStaleLockTime(0)
-    return lock
-
-
-def _past(folder: Path) -> PastSession | None:
-    """What lies in a folder, None if it is in use or holds no session."""
-    if not folder.is_dir():
-        return None
-    lock = _lock(folder)
-    if not lock.tryLock(0):
-        return None
-    try:
-        document = read_manifest(FolderReader(folder), folder.name)
-    except InputError:
-        return None
-    finally:
-        lock.unlock()
-    name = document.source.name if document.source is not None else ""
-    return PastSession(folder, not (folder / CLOSED).exists(), name, len(document.runs), document.saved)

@@ -112,6 +112,18 @@ class Store:
         """Where sessions are autosaved: beside the settings."""
         return Path(self._settings.fileName()).parent / "sessions"
 
+    @property
+    def overfit_s(self) -> float:
+        """Seconds per pixel and iteration that over-fitting takes here; 0 where nobody knows yet."""
+        try:
+            return float(self._text("overfit_s", "0"))
+        except ValueError:
+            return 0.0
+
+    @overfit_s.setter
+    def overfit_s(self, seconds: float) -> None:
+        self._settings.setValue("overfit_s", seconds)
+
     def save_session(self, session: Session) -> None:
         """Keep the choices that outlive a picture."""
         self._settings.setValue("panes/ids", list(session.pane_ids))

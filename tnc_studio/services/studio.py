@@ -16,7 +16,7 @@ from tnc_studio.model.offsets import PLAN, OffsetGrid, painted
 from tnc_studio.model.presets import Preset
 from tnc_studio.model.renditions import TNC, State
 from tnc_studio.model.session import Session
-from tnc_studio.model.settings import Follow, Tuning
+from tnc_studio.model.settings import Follow, Tuning, anchor_of, with_follow
 from tnc_studio.model.source import SESSION_SUFFIXES
 from tnc_studio.model.undo import Step, UndoLog
 from tnc_studio.services.anchors import AnchorService
@@ -79,7 +79,7 @@ class Studio:
         self.gallery = Gallery(self.session, self.jobs, self.factory)
         self.history = HistoryService(self.session, self.jobs, self.factory, self.anchors, self.gallery)
         self.reports = ReportService(self.session, self.jobs)
-        self.sessions = SessionService(self.session, self.jobs, self.documents, self.history)
+        self.sessions = SessionService(self.session, self.jobs, self.documents, self.history, self.gallery)
         self.lab = LabService(self.session, self.jobs, database)
         self.points = PointService(
             self.session, self.jobs, self.gallery, database, self.documents.open, lambda name: self.lab.paths.get(name)
@@ -129,6 +129,15 @@ class Studio:
             self.anchors.stop()
             self.jobs.cancel()
             self.session.tell("Cancelled. F5 encodes again")
+
+    @property
+    def overfitting(self) -> bool:
+        """Whether blocks are being over-fitted, for TNC or for a pane of its own."""
+        return self.tnc.overfitting or self.variants.overfitting
+
+    def finish_overfitting(self) -> None:
+        """End what is being over-fitted at present; what there is becomes the stream."""
+        (self.tnc if self.tnc.overfitting else self.variants).finish()
 
     def edit(self, text: str, kind: str = "", **changes: object) -> None:
         """Change settings, undoably.
@@ -206,11 +215,9 @@ class Studio:
         """Choose what the anchors match."""
         self.edit("what anchors match", follow=follow)
 
-    def set_follow_of(self, id_: str, follow: Follow | None) -> None:
-        """Choose what one anchor matches; None: the same as all."""
-        own = {key: value for key, value in self.session.tuning.follow_own.items() if key != id_}
-        label = self.session.labels.get(id_, id_)
-        self.edit(f"what {label} matches", follow_own=own if follow is None else {**own, id_: follow})
+    def set_pane_follow(self, pane: int, follow: Follow | None) -> None:
+        """Choose what the anchor of one pane matches; None: the same as all."""
+        self.session.set_pane(pane, with_follow(anchor_of(self.session.pane_ids[pane]), follow))
 
     def set_fixed_quality(self, id_: str, quality: float) -> None:
         """Choose the quality of an anchor that is not matched."""

@@ -16,7 +16,7 @@ from codec.tnc.settings import Branch, EncodeSettings
 from tnc_studio.model.renditions import TNC, DisplayImage, Rendition, State
 from tnc_studio.model.session import Session
 from tnc_studio.model.settings import Tuning, describe, needs_inr, without_inr
-from tnc_studio.services.encoder import EncoderFactory
+from tnc_studio.services.encoder import EARLY, EncoderFactory
 from tnc_studio.services.jobs import DEVICE, JobService
 from tnc_studio.services.lanes import Priority
 from tnc_studio.services.tnc import TncService
@@ -41,6 +41,7 @@ class VariantService:
         self._made: dict[str, EncodeSettings] = {}
         self._finished: set[str] = set()  # what a cancelled job asked for never came
         self._decoded: Run | None = None
+        self._finish: CancelToken | None = None
         for id_, (label, _) in VARIANTS.items():
             session.set_label(id_, label)
         tnc.settled.connect(self.update)
@@ -51,6 +52,16 @@ class VariantService:
         self._made.clear()
         self._decoded = None
         self._jobs.cancel("variant*")
+
+    @property
+    def overfitting(self) -> bool:
+        """Whether blocks are being over-fitted for a pane and `finish` ends that."""
+        return self._finish is not None and not self._finish.cancelled and self._jobs.busy(f"variant.{INR_ONLY}")
+
+    def finish(self) -> None:
+        """End over-fitting now; what there is becomes the stream."""
+        if self._finish is not None:
+            self._finish.cancel()
 
     def settings_of(self, id_: str) -> EncodeSettings:
         """Settings of a variant: the present ones at the QP that is shown, by one branch."""
@@ -119,25 +130,28 @@ class VariantService:
             return
         picture = source.picture
         note = "" if not needs_inr(settings) else f"{self._tnc.overfit_clock.text(settings, picture.pixels)}"
+        stop = CancelToken()
+        if needs_inr(settings):
+            self._finish = stop
         before = self._session.rendition(id_)
         self._session.show(before.with_note(", ".join(part for part in ("coding", note) if part)))
 
         def work(progress: Progress, cancel: CancelToken) -> tuple[Run, DisplayImage, float]:
             result = self._tnc.encoder(picture, settings.model, progress, cancel).encode(
-                settings, progress=progress, cancel=cancel
+                settings, progress=progress, cancel=cancel, stop=stop
             )
             cancel.check()
-            run = self._factory.run(result, picture, settings)
+            run = self._factory.run(result, picture, settings, early=stop.cancelled)
             return run, DisplayImage.of(run.reconstruction), psnr_rgb_db(picture, run.reconstruction)
 
         def done(answer: tuple[Run, DisplayImage, float]) -> None:
             run, image, psnr_db = answer
-            metrics = run.metrics
+            metrics, text = run.metrics, describe(settings)
             self._finished.add(id_)
             self._session.show(
                 Rendition(
                     id_, label, State.FINAL, image, run, metrics["bpp"], int(metrics["bytes"]), psnr_db,
-                    f"QP {metrics['quality']:g}", describe(settings),
+                    f"QP {metrics['quality']:g}", f"{EARLY}, {text}" if stop.cancelled else text,
                 )
             )  # fmt: skip
 

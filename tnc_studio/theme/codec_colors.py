@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from codec.rd.style import style_of
 from tnc_studio.model.renditions import ORIGINAL, STREAM, TNC
+from tnc_studio.model.settings import anchor_of
 from tnc_studio.theme.palette import current
 
 # Marker names of matplotlib (codec.rd.style) in pyqtgraph.
@@ -14,7 +15,7 @@ def codec_color(rendition_id: str) -> str:
     """Colour of a codec; the original has the colour of muted text."""
     if rendition_id == ORIGINAL:
         return current().muted
-    return style_of(TNC if rendition_id == STREAM else rendition_id).color(dark=current().name == "dark")
+    return style_of(TNC if rendition_id == STREAM else anchor_of(rendition_id)).color(dark=current().name == "dark")
 
 
 def codec_symbol(codec: str) -> str:

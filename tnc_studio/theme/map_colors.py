@@ -6,6 +6,7 @@ import numpy as np
 import pyqtgraph as pg
 
 from codec.blockmap import BlockMap
+from tnc_studio.model.maps import magnitudes
 
 LUT_SIZE = 256
 CATEGORIES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#444444")
@@ -27,12 +28,6 @@ def color_table(block_map: BlockMap) -> np.ndarray:
         colors = pg.colormap.get("viridis")
     table = colors.getLookupTable(0.0, 1.0, LUT_SIZE, alpha=True)
     return np.ascontiguousarray(table[:, [2, 1, 0, 3]]).astype(np.uint8)
-
-
-def magnitudes(block_map: BlockMap) -> np.ndarray:
-    """One number per block: the value, or a vector's length."""
-    values = np.asarray(block_map.values, np.float64)
-    return values if values.ndim == 2 else np.linalg.norm(values, axis=-1)
 
 
 def value_range(block_map: BlockMap, chosen: tuple[float, float] | None = None) -> tuple[float, float]:

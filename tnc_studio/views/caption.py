@@ -9,8 +9,8 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QMenu,
+    QPushButton,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -19,7 +19,7 @@ from tnc_studio.model.captions import Caption, caption
 from tnc_studio.model.compare import CompareMode
 from tnc_studio.model.renditions import TNC
 from tnc_studio.model.session import Session
-from tnc_studio.model.settings import Follow
+from tnc_studio.model.settings import OWN, Follow, anchor_of, own_follow
 from tnc_studio.theme.codec_colors import codec_color
 from tnc_studio.theme.tokens import SPACE_M, SPACE_S, SPACE_XS
 from tnc_studio.views.widgets import ElidedLabel, Swatch, scaled_font
@@ -39,8 +39,8 @@ class PaneCaption(QFrame):
     """
 
     activated = Signal(int)
-    follow_chosen = Signal(str, object)
-    """Id of an anchor, and what it is to match (None: the same as all)."""
+    follow_chosen = Signal(int, object)
+    """Which pane, and what its anchor is to match (None: the same as all)."""
 
     def __init__(self, session: Session, index: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -86,12 +86,12 @@ class PaneCaption(QFrame):
         layout.addWidget(self.settings)
         self.refresh_labels()
 
-    def _make_follow(self) -> QToolButton:
-        button = QToolButton()
-        button.setAutoRaise(True)
-        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    def _make_follow(self) -> QPushButton:
+        # No QToolButton: it runs its menu in an event loop of its own, inside the click.
+        button = QPushButton()
+        button.setFlat(True)
         button.setAccessibleName(f"What the anchor of pane {self._index + 1} matches")
-        button.setToolTip("What this anchor matches: bytes, PSNR, or a fixed quality")
+        button.setToolTip("What this pane's anchor matches of TNC: its bytes, its PSNR, or nothing (a fixed quality)")
         menu = QMenu(button)
         for follow in (None, *Follow):
             action = menu.addAction("The same as all" if follow is None else follow.label)
@@ -102,13 +102,12 @@ class PaneCaption(QFrame):
         return button
 
     def _follow_chosen(self, follow: Follow | None) -> None:
-        self.follow_chosen.emit(self._session.pane_ids[self._index], follow)
+        self.follow_chosen.emit(self._index, follow)
 
     def _refresh_follow(self, rendition_id: str, blind: bool) -> None:
-        tuning = self._session.tuning
-        self.follow.setVisible(rendition_id in self._session.followers and not blind)
-        own = tuning.follow_own.get(rendition_id)
-        self.follow.setText(f"{'' if own is None else '= '}{tuning.follow_of(rendition_id).short}")
+        self.follow.setVisible(anchor_of(rendition_id) in self._session.followers and not blind)
+        own = own_follow(rendition_id)
+        self.follow.setText(f"{'' if own is None else 'Here: '}{self._session.tuning.follow_of(rendition_id).label}")
         for action in self.follow.menu().actions():
             action.setChecked(action.data() == own)
 
@@ -120,13 +119,14 @@ class PaneCaption(QFrame):
         """List the renditions there are."""
         self.choice.clear()
         for rendition_id, label in self._session.labels.items():
-            self.choice.addItem(label, rendition_id)
+            if OWN not in rendition_id:  # what an anchor matches is chosen beside its name
+                self.choice.addItem(label, rendition_id)
         view = self.choice.view()
         view.setMinimumWidth(min(480, view.sizeHintForColumn(0) + 4 * SPACE_M))
         self._refresh_choice()
 
     def _refresh_choice(self) -> None:
-        self.choice.setCurrentIndex(self.choice.findData(self._session.pane_ids[self._index]))
+        self.choice.setCurrentIndex(self.choice.findData(anchor_of(self._session.pane_ids[self._index])))
 
     def set_current(self, current: bool) -> None:
         """Mark the pane that commands act on."""

@@ -79,7 +79,7 @@ class CompareView(QWidget):
             pane.canvas.resized.connect(self._measure)
             pane.activated.connect(self.activate)
         for caption in (*self.wipe.captions, *(pane.caption for pane in self.panes)):
-            caption.follow_chosen.connect(studio.set_follow_of)
+            caption.follow_chosen.connect(studio.set_pane_follow)
         for canvas in (self.wipe.canvas, *(pane.canvas for pane in self.panes)):
             canvas.clicked.connect(self._clicked)
             canvas.stroke.connect(lambda x, y, begins: studio.stroke(x, y, begins=begins))
@@ -185,7 +185,9 @@ class CompareView(QWidget):
         self._aligned = aligned
 
     def _clicked(self, x: int, y: int) -> None:
-        """Look into the block there; the one that is open is closed."""
+        """Look into the block there; the one that is open is closed. Nobody looks into blocks on a stage."""
+        if self._session.presenting:
+            return
         frame = self._session.selected_frame
         inside = frame is not None and 0 <= y - frame[0] < frame[2] and 0 <= x - frame[1] < frame[3]
         self._session.select(None if inside else (x, y))

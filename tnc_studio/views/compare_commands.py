@@ -13,6 +13,7 @@ from codec.errors import CodecError
 from tnc_studio.model.blind import Side
 from tnc_studio.model.compare import CompareMode, Difference, Readout, next_gain
 from tnc_studio.model.session import PANES_MAX, Session
+from tnc_studio.model.settings import OWN, anchor_of
 from tnc_studio.services.trouble import report
 from tnc_studio.views.dialogs import ask_external
 
@@ -96,8 +97,9 @@ def _panes(session: Session, count: int) -> None:
 
 def next_rendition(session: Session) -> None:
     """Show the next rendition in the current pane."""
-    ids, index = list(session.labels), session.active_pane
-    place = ids.index(session.pane_ids[index]) if session.pane_ids[index] in ids else -1
+    ids, index = [id_ for id_ in session.labels if OWN not in id_], session.active_pane
+    shown = anchor_of(session.pane_ids[index])
+    place = ids.index(shown) if shown in ids else -1
     session.set_pane(index, ids[(place + 1) % len(ids)])
 
 

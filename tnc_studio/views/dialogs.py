@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 import codec
 from codec.anchors.base import Anchor
 from tnc_studio.actions.table import keyboard_rows
-from tnc_studio.model.source import PICTURE_SUFFIXES, SESSION_SUFFIXES, STREAM_SUFFIXES
+from tnc_studio.model.source import CODED_SUFFIXES, PICTURE_SUFFIXES, SESSION_SUFFIXES, STREAM_SUFFIXES
 from tnc_studio.theme.tokens import SPACE_L, SPACE_M
 from tnc_studio.views.widgets import muted_label, scaled_font
 
@@ -59,7 +59,7 @@ def ask_save(parent: QWidget, title: str, suggestion: str, suffix: str) -> Path 
 
 def ask_external(parent: QWidget, folder: str) -> tuple[Path, int | None] | None:
     """Ask for a picture that was coded elsewhere, and for the bytes that it took (its own size to begin with)."""
-    patterns = " ".join(f"*{suffix}" for suffix in (*PICTURE_SUFFIXES, *STREAM_SUFFIXES))
+    patterns = " ".join(f"*{suffix}" for suffix in (*PICTURE_SUFFIXES, *CODED_SUFFIXES, *STREAM_SUFFIXES))
     name, _ = QFileDialog.getOpenFileName(parent, "External picture", folder, f"Pictures and streams ({patterns})")
     if not name:
         return None

@@ -12,18 +12,18 @@ from shiboken6 import isValid
 
 from codec.errors import CodecError
 from codec.files import read_bytes
-from tnc_studio.model.log import LogLine
+from tnc_studio.model.log import LogLine, time_now
 from tnc_studio.model.scenes import Region
 from tnc_studio.model.session import Severity
 from tnc_studio.model.source import SESSION_SUFFIXES
 from tnc_studio.services.lanes import Job
 from tnc_studio.services.machine import apply_preferences
-from tnc_studio.services.sessions import PastSession
+from tnc_studio.services.past_sessions import PastSession
 from tnc_studio.services.trouble import report
 from tnc_studio.views.analyser import StreamAnalyser
 from tnc_studio.views.codecs_dialog import CodecsDialog
 from tnc_studio.views.command_palette import CommandPalette
-from tnc_studio.views.log_panel import LogPanel, time_now
+from tnc_studio.views.log_panel import LogPanel
 from tnc_studio.views.notes_panel import NotesPanel
 from tnc_studio.views.preferences_dialog import PreferencesDialog
 from tnc_studio.views.presentation import Presentation
@@ -93,9 +93,11 @@ class House(QObject):
         sessions.docks = self.open_docks
         sessions.set_docks = self.show_docks
         sessions.saved.connect(self._saved)
+        sessions.restored.connect(lambda: window.message_bar.withdraw("continue_past"))
         self._session.source_changed.connect(self._show_panes)
         self._studio.jobs.ended.connect(self._job_ended)
         self.presentation.ended.connect(self.refresh_actions)
+        self.presentation.ended.connect(window.message_bar.come_back)
         self._start()
 
     def _start(self) -> None:

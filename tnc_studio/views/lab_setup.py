@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -25,11 +26,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from codec.anchors.base import QualityRange
 from codec.errors import CodecError
 from codec.metrics.measure import EXTRA, METRICS
 from codec.rd.engine import get_codec
 from codec.tnc.settings import EFFORTS
-from tnc_studio.model.lab import CodecChoice, LabSpec, LabState, parse_qualities
+from tnc_studio.model.lab import CodecChoice, LabPlan, LabSpec, LabState, PlanCodec, parse_qualities
 from tnc_studio.model.renditions import TNC
 from tnc_studio.model.source import PICTURE_SUFFIXES
 from tnc_studio.services.anchors import short_label
@@ -42,8 +44,9 @@ from tnc_studio.views.widgets import ElidedLabel, swatch_icon
 
 CHOSEN_AT_FIRST = ("tnc", "bpg", "jpeg")
 TNC_SPECS = tuple(f"tnc:{effort}" if effort else "tnc" for effort in EFFORTS)
-USUAL = "usual"
 BAR_WIDTH_PX = 56
+CODECS_MAX, PICTURES_MAX = 64, 4096
+"""How much of a saved setup is taken."""
 
 
 class LabSetup(QWidget):
@@ -55,6 +58,7 @@ class LabSetup(QWidget):
         self._session = studio.session
         self._lab = studio.session.lab
         self._auto: Path | None = None
+        self._taking = False
         line = QHBoxLayout()
         line.setSpacing(SPACE_M)
         line.addLayout(self._make_codecs(), 5)
@@ -68,8 +72,13 @@ class LabSetup(QWidget):
         self._session.source_changed.connect(self._take_open_picture)
         self._lab.state_changed.connect(self.refresh)
         self._lab.past_changed.connect(self._fill_past)
+        self._lab.plan_changed.connect(self._take_plan)
+        self.codecs.itemChanged.connect(lambda *_: self._tell_plan())
+        for changed in (self.pictures.model().rowsInserted, self.pictures.model().rowsRemoved):
+            changed.connect(lambda *_: self._tell_plan())
         self._take_open_picture()
         self._fill_past()
+        self._tell_plan()
         self.refresh()
 
     def _make_codecs(self) -> QVBoxLayout:
@@ -77,7 +86,7 @@ class LabSetup(QWidget):
         tree.setAccessibleName("Codecs to measure")
         tree.setHeaderLabels(["Codec", "Qualities"])
         tree.setRootIsDecorated(False)
-        tree.setToolTip("Tick what is measured. Qualities: 22,27,32,37 or first:last:step; none for the usual ones")
+        tree.setToolTip("Tick what is measured. Qualities: 22,27,32,37 or first:last:step; a click changes them")
         tree.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         tree.itemClicked.connect(lambda item, place: tree.editItem(item, 1) if place == 1 else None)
         tree.itemActivated.connect(lambda item, place: tree.editItem(item, 1) if place == 1 else None)
@@ -85,7 +94,7 @@ class LabSetup(QWidget):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(False)
-        header.resizeSection(1, 88)
+        header.resizeSection(1, 96)
         tree.setIconSize(QSize(SWATCH_PX, SWATCH_PX))
         for spec in (*TNC_SPECS, *self._studio.anchors.anchors):
             self._add_codec(spec, checked=spec in CHOSEN_AT_FIRST)
@@ -100,7 +109,7 @@ class LabSetup(QWidget):
         column.addWidget(self.other)
         return column
 
-    def _add_codec(self, spec: str, *, checked: bool) -> None:
+    def _add_codec(self, spec: str, *, checked: bool) -> QTreeWidgetItem:
         known = self._studio.anchors.anchors.get(spec)
         codec = known if known is not None else get_codec(spec)
         item = QTreeWidgetItem([codec.label if codec.id == TNC or ":" in spec else short_label(codec), ""])
@@ -109,12 +118,16 @@ class LabSetup(QWidget):
         item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEditable)
         item.setCheckState(0, Qt.CheckState.Checked if checked else Qt.CheckState.Unchecked)
         axis, points = codec.quality, codec.quality.points()
-        item.setText(1, USUAL)
+        item.setText(1, usual_text(axis))
+        item.setData(1, Qt.ItemDataRole.UserRole, usual_text(axis))
         item.setToolTip(0, f"{codec.label}\n{codec.settings_text}")
         item.setToolTip(
-            1, f"{axis.name} {axis.low:g} to {axis.high:g}; usual: {', '.join(f'{point:g}' for point in points)}"
+            1,
+            f"{axis.name} from {axis.low:g} to {axis.high:g}: 22,27,32 or first:last:step. "
+            f"To begin with: {', '.join(f'{point:g}' for point in points)}",
         )
         self.codecs.addTopLevelItem(item)
+        return item
 
     def apply_theme(self) -> None:
         """Take the colours of the theme."""
@@ -164,6 +177,7 @@ class LabSetup(QWidget):
             reason = metric.availability()
             box.setEnabled(reason is None)
             box.setToolTip(reason or f"Measure {metric.short}, too")
+            box.toggled.connect(lambda _: self._tell_plan())
             line.addWidget(box)
         line.addStretch(1)
         self.past = QComboBox()
@@ -178,7 +192,7 @@ class LabSetup(QWidget):
     def _make_controls(self) -> QHBoxLayout:
         self.start = _button("Start", "Measure, in the background (Ctrl+Return)", self.begin)
         self.pause = _button("Pause", "Stop measuring at once, or go on where it stopped", self.toggle_pause)
-        self.cancel = _button("Give up", "End the run; what is measured stays", self._studio.lab.cancel)
+        self.cancel = _button("End run", "End the run here; what is measured stays", self._studio.lab.cancel)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedWidth(BAR_WIDTH_PX)
@@ -209,12 +223,52 @@ class LabSetup(QWidget):
     def spec(self) -> LabSpec:
         """What is chosen; raises `InputError` for qualities that are none."""
         codecs = tuple(
-            CodecChoice(item.data(0, Qt.ItemDataRole.UserRole), parse_qualities(item.text(1).replace(USUAL, "")))
+            CodecChoice(item.data(0, Qt.ItemDataRole.UserRole), parse_qualities(_qualities(item)))
             for item in self._items()
             if item.checkState(0) is Qt.CheckState.Checked
         )
         metrics = tuple(name for name, box in self.metrics.items() if box.isEnabled() and box.isChecked())
         return LabSpec(codecs, tuple(self.paths()), metrics)
+
+    def plan(self) -> LabPlan:
+        """What is set up, complete or not."""
+        return LabPlan(
+            tuple(
+                PlanCodec(
+                    item.data(0, Qt.ItemDataRole.UserRole), _qualities(item),
+                    item.checkState(0) is Qt.CheckState.Checked,
+                )
+                for item in self._items()
+            ),
+            tuple(str(path) for path in self.paths()),
+            tuple(name for name, box in self.metrics.items() if box.isChecked()),
+        )  # fmt: skip
+
+    def _tell_plan(self) -> None:
+        if not self._taking:
+            self._lab.set_plan(self.plan())
+
+    def _take_plan(self) -> None:
+        """Show a plan that a session brings; codecs that this program does not have are left out."""
+        plan = self._lab.plan
+        if plan == self.plan():
+            return
+        self._taking = True
+        items = {str(item.data(0, Qt.ItemDataRole.UserRole)): item for item in self._items()}
+        for codec in plan.codecs[:CODECS_MAX]:
+            if codec.spec not in items and codec.spec.partition(":")[0] in (TNC, *self._studio.anchors.anchors):
+                with contextlib.suppress(CodecError):
+                    items[codec.spec] = self._add_codec(codec.spec, checked=False)
+            if (item := items.get(codec.spec)) is not None:
+                item.setText(1, codec.qualities or str(item.data(1, Qt.ItemDataRole.UserRole)))
+                item.setCheckState(0, Qt.CheckState.Checked if codec.chosen else Qt.CheckState.Unchecked)
+        self.pictures.clear()
+        self._list([Path(path) for path in plan.pictures[:PICTURES_MAX]])
+        for name, box in self.metrics.items():
+            box.setChecked(name in plan.metrics)
+        self._taking = False
+        self._take_open_picture()
+        self._tell_plan()
 
     def paths(self) -> list[Path]:
         """Pictures of the list."""
@@ -223,18 +277,19 @@ class LabSetup(QWidget):
 
     def add_pictures(self, paths: list[Path]) -> None:
         """Add pictures that are not on the list yet; of a folder those that are in it."""
-        known = set(self.paths())
         for path in paths:
-            inside = (
+            self._list(
                 sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES) if path.is_dir() else [path]
             )
-            for one in inside:
-                if one not in known:
-                    known.add(one)
-                    item = QListWidgetItem(one.name)
-                    item.setData(Qt.ItemDataRole.UserRole, str(one))
-                    item.setToolTip(str(one))
-                    self.pictures.addItem(item)
+
+    def _list(self, paths: list[Path]) -> None:
+        known = set(self.paths())
+        for one in dict.fromkeys(paths):
+            if one not in known:
+                item = QListWidgetItem(one.name)
+                item.setData(Qt.ItemDataRole.UserRole, str(one))
+                item.setToolTip(str(one))
+                self.pictures.addItem(item)
 
     def refresh(self) -> None:
         """Show what is going on."""
@@ -286,6 +341,17 @@ class LabSetup(QWidget):
         number = self.past.itemData(place)
         if number:
             self._studio.lab.show_past(number)
+
+
+def usual_text(axis: QualityRange) -> str:
+    """A codec's usual qualities as `parse_qualities` reads them."""
+    return ":".join(f"{value:g}" for value in axis.usual)
+
+
+def _qualities(item: QTreeWidgetItem) -> str:
+    """Qualities that the user chose; "" for the usual ones, whose last point may lie off their step."""
+    text = item.text(1).strip()
+    return "" if text == item.data(1, Qt.ItemDataRole.UserRole) else text
 
 
 def _button(text: str, tip: str, slot: object) -> QPushButton:

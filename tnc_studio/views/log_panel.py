@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import (
@@ -17,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from tnc_studio.model.log import LINES_MAX, LogLine
+from tnc_studio.model.log import LINES_MAX, LogLine, time_now
 from tnc_studio.model.session import Message, Session
 from tnc_studio.theme.palette import current
 from tnc_studio.theme.tokens import SPACE_M, SPACE_S
@@ -89,7 +87,8 @@ class LogPanel(QWidget):
     def _color(self, item: QListWidgetItem) -> None:
         tokens = current()
         line: LogLine = item.data(LINE_ROLE)
-        item.setForeground(QColor({"error": tokens.error, "job": tokens.muted}.get(line.severity, tokens.text)))
+        colors = {"error": tokens.error, "job": tokens.muted, "qt": tokens.muted}
+        item.setForeground(QColor(colors.get(line.severity, tokens.text)))
 
     def _chosen(self, item: QListWidgetItem | None) -> None:
         line: LogLine | None = item.data(LINE_ROLE) if item is not None else None
@@ -105,8 +104,3 @@ class LogPanel(QWidget):
         """Take the colours of the theme."""
         for row in range(self.list.count()):
             self._color(self.list.item(row))
-
-
-def time_now() -> str:
-    """Local time of day to the millisecond."""
-    return datetime.now().strftime("%H:%M:%S.%f")[:-3]

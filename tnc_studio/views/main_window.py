@@ -64,6 +64,7 @@ class MainWindow(QMainWindow):
         self.store = store
         self.session = studio.session
         store.load_session(self.session)
+        studio.tnc.overfit_clock.remember(store.overfit_s)
         self.setAcceptDrops(True)
         self.setIconSize(QSize(ICON_PX, ICON_PX))
         self.actions_by_id = make_actions(self, self._handlers())
@@ -100,7 +101,7 @@ class MainWindow(QMainWindow):
             "quit": self.close,
             "encode": studio.restart,
             "cancel": self.escape,
-            "finish_inr": studio.tnc.finish,
+            "finish_inr": studio.finish_overfitting,
             "qp_down": lambda: studio.step_qp(-0.25),
             "qp_up": lambda: studio.step_qp(0.25),
             "qp_down_big": lambda: studio.step_qp(-2),
@@ -181,7 +182,7 @@ class MainWindow(QMainWindow):
         bar.addPermanentWidget(self.activity)
 
     def _refresh_finish(self) -> None:
-        self.actions_by_id["finish_inr"].setEnabled(self.studio.tnc.overfitting)
+        self.actions_by_id["finish_inr"].setEnabled(self.studio.overfitting)
 
     def _make_recent_menu(self) -> None:
         self.recent_menu = self.menus["File"].addMenu("Open recent")
@@ -288,7 +289,7 @@ class MainWindow(QMainWindow):
             "original": source is not None and source.has_original,
             "tnc": session.rendition(TNC).run is not None or bool(session.stream),
             "blind": source is not None and session.compare.mode is CompareMode.BLIND,
-            "overfitting": self.studio.tnc.overfitting,
+            "overfitting": self.studio.overfitting,
         }
         for id_, action in self.actions_by_id.items():
             action.setEnabled(has[BY_ID[id_].needs])
@@ -317,6 +318,8 @@ class MainWindow(QMainWindow):
         self.house.close()
         self.store.save_session(self.session)
         self.store.save_window(self)
+        if (learned_s := self.studio.tnc.overfit_clock.learned_s) is not None:
+            self.store.overfit_s = learned_s
         self.store.sync()
         self.studio.close()
         event.accept()

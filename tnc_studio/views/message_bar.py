@@ -17,13 +17,18 @@ INFO_SHOWN_MS = 6000
 
 
 class MessageBar(QFrame):
-    """Never modal, never in the way: information leaves by itself, an error stays until it is closed."""
+    """Never modal, never in the way: information leaves by itself, an error stays until it is closed.
+
+    A message that offers an action gives way to others and comes back after them, until it is closed or taken up.
+    """
 
     def __init__(self, session: Session, actions: Mapping[str, QAction], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("messageBar")
+        self._session = session
         self._actions = actions
         self.message: Message | None = None
+        self._offer: Message | None = None
         self._text = ElidedLabel()
         self._text.setObjectName("messageText")
         self._text.setAccessibleName("Message")
@@ -35,7 +40,7 @@ class MessageBar(QFrame):
         self.dismiss.setAutoRaise(True)
         self.dismiss.setAccessibleName("Close the message")
         self.dismiss.setToolTip("Close the message")
-        self.dismiss.clicked.connect(self.hide)
+        self.dismiss.clicked.connect(self.close_message)
         self.action = QPushButton()
         self.action.clicked.connect(self._act)
         line = QHBoxLayout(self)
@@ -47,7 +52,7 @@ class MessageBar(QFrame):
         line.addWidget(self.dismiss)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.hide)
+        self._timer.timeout.connect(self.close_message)
         session.message.connect(self.show_message)
         self.apply_theme()
         self.hide()
@@ -58,9 +63,12 @@ class MessageBar(QFrame):
 
     def show_message(self, message: Message) -> None:
         """Show a line; an error is not covered by information that follows it."""
-        standing = self.message is not None and self.message.severity is Severity.ERROR and self.isVisible()
-        if standing and message.severity is Severity.INFO:
+        shown = self.message if self.isVisible() else None
+        error = shown is not None and shown.severity is Severity.ERROR and shown is not self._offer
+        if message.severity is Severity.INFO and (error or self._session.presenting):
             return
+        if message.action:
+            self._offer = message
         self.message = message
         self._text.setText(message.text)
         self.copy.setVisible(bool(message.details))
@@ -79,9 +87,29 @@ class MessageBar(QFrame):
             self._timer.start(INFO_SHOWN_MS)
         self.show()
 
+    def close_message(self) -> None:
+        """Put the message away; one that offers something comes back from behind it."""
+        self._timer.stop()
+        if self.message is self._offer:
+            self._offer = None
+        self.hide()
+        self.come_back()
+
+    def withdraw(self, action: str) -> None:
+        """What an action offered is settled by now."""
+        if self._offer is not None and self._offer.action == action:
+            shown, self._offer = self.message is self._offer, None
+            if shown:
+                self.hide()
+
+    def come_back(self) -> None:
+        """Show the offer that stands, if nothing else is shown."""
+        if self._offer is not None and self.isHidden():
+            self.show_message(self._offer)
+
     def _act(self) -> None:
         if self.message is not None and (offered := self._actions.get(self.message.action)) is not None:
-            self.hide()
+            self.close_message()
             offered.trigger()
 
     def _copy(self) -> None:

@@ -19,9 +19,10 @@ from PySide6.QtWidgets import (
 )
 
 from codec.blockmap import BlockMap
+from tnc_studio.model.maps import category_share, distribution
 from tnc_studio.model.renditions import TNC
 from tnc_studio.services.studio import Studio
-from tnc_studio.theme.map_colors import LUT_SIZE, category_color, color_table, magnitudes, value_range
+from tnc_studio.theme.map_colors import LUT_SIZE, category_color, color_table, value_range
 from tnc_studio.theme.tokens import SPACE_S
 from tnc_studio.views.inspector import BlockInspector
 from tnc_studio.views.overlay_painting import HATCH_STEP_PX, hatch_lines
@@ -83,7 +84,6 @@ class MapLegend(QWidget):
     def _paint_categories(self, painter: QPainter, line: int) -> None:
         if self._map is None:
             return
-        total = self._map.values.size
         for index, value in enumerate(sorted(self._map.labels)):
             top = (line + 4) * (index + 1)
             swatch = QRectF(0.5, top + 1.5, 28, line - 3)
@@ -91,7 +91,7 @@ class MapLegend(QWidget):
             if self._hatching and index:
                 painter.setPen(QPen(QColor(255, 255, 255, 190), 1.2))
                 painter.drawLines(hatch_lines(swatch, HATCH_STEP_PX * 0.7, index))
-            share = 100 * np.count_nonzero(self._map.values == value) / total
+            share = 100 * category_share(self._map, value)
             painter.setPen(self.palette().color(self.foregroundRole()))
             painter.drawText(
                 QRectF(36, top, self.width() - 36, line), int(Qt.AlignmentFlag.AlignLeft),
@@ -102,8 +102,7 @@ class MapLegend(QWidget):
         if self._map is None:
             return
         low, high = self._range
-        values = magnitudes(self._map)
-        counts, _ = np.histogram(np.clip(values[np.isfinite(values)], low, high), self.BINS, (low, high))
+        counts = distribution(self._map, low, high, self.BINS)
         bottom, step = line + 2 + self.DISTRIBUTION_PX, (self.width() - 1) / self.BINS
         color = self.palette().color(self.foregroundRole())
         color.setAlpha(110)

@@ -73,12 +73,16 @@ class Presentation(QObject):
         self._session: Session = studio.session
         self._window = window
         self.bar = bar
-        self.on = False
         self.ended: Event[[]] = Event()
         self._hidden: list[QWidget] = []
         self._fonts: list[tuple[QWidget, float]] = []
         self._before = Qt.WindowState.WindowNoState
         self._session.story.changed.connect(self._refresh)
+
+    @property
+    def on(self) -> bool:
+        """Whether the panes are on the stage."""
+        return self._session.presenting
 
     def add_scene(self) -> None:
         """Keep what is seen now."""
@@ -116,7 +120,7 @@ class Presentation(QObject):
         window, story = self._window, self._session.story
         if self.on or self._session.source is None:
             return
-        self.on = True
+        self._session.presenting = True
         self._before = window.windowState()
         chrome: list[QWidget] = [window.menuBar(), window.statusBar(), *window.findChildren(QToolBar)]
         for message in window.findChildren(QFrame, "messageBar"):
@@ -133,13 +137,14 @@ class Presentation(QObject):
             application.installEventFilter(self)
         if story.scenes:
             self.show_scene(story.index)
+        self._session.selection_changed.emit()  # no frame of a block on the stage
         self._refresh()
 
     def end(self) -> None:
         """Give the window back as it was."""
         if not self.on:
             return
-        self.on = False
+        self._session.presenting = False
         application = QApplication.instance()
         if application is not None:
             application.removeEventFilter(self)
@@ -152,6 +157,7 @@ class Presentation(QObject):
         for widget in self._hidden:
             widget.show()
         self._hidden = []
+        self._session.selection_changed.emit()  # its frame is there again
         self.ended.emit()
 
     def _enlarge_captions(self) -> None:

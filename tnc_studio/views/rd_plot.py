@@ -20,6 +20,8 @@ from tnc_studio.model.curves import Metric
 from tnc_studio.model.lab import LIVE, curve_labels, shown_points, turns_of
 from tnc_studio.model.renditions import TNC, Rendition, State
 from tnc_studio.model.session import Session
+from tnc_studio.model.settings import OWN
+from tnc_studio.services.anchors import SEARCHING
 from tnc_studio.services.bd import shown_picture, shown_rows
 from tnc_studio.services.gallery import RUN
 from tnc_studio.theme.codec_colors import codec_color, codec_symbol, codec_width_px
@@ -157,10 +159,10 @@ class RdPlot(QWidget):
         view, spots = self._session.lab.view, []
         for rendition in self._session.renditions.values() if view.picture == LIVE else ():
             place = ring_place(rendition, self._session.metric, view.rate)
-            kept = rendition.id.startswith(RUN) and rendition.id not in self._session.visible_ids
-            if place is not None and not kept:
-                estimate = rendition.state is State.PREVIEW
-                style = Qt.PenStyle.DotLine if estimate else Qt.PenStyle.SolidLine
+            extra = rendition.id.startswith(RUN) or OWN in rendition.id
+            if place is not None and not (extra and rendition.id not in self._session.visible_ids):
+                passing = rendition.state is State.PREVIEW or rendition.note == SEARCHING
+                style = Qt.PenStyle.DotLine if passing else Qt.PenStyle.SolidLine
                 color = codec_color(rendition.id if rendition.run is None else rendition.run.codec)
                 pen = pg.mkPen(color, width=2.4, style=style)
                 spots.append({"pos": place, "pen": pen, "brush": pg.mkBrush(None), "symbol": "o"})

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 from codec.errors import CodecError
 from codec.resources import resource
 from tnc_studio.actions.table import BY_ID
-from tnc_studio.services.sessions import PastSession
+from tnc_studio.services.past_sessions import PastSession
 from tnc_studio.theme.tokens import SPACE_L, SPACE_M, SPACE_S
 from tnc_studio.views.widgets import muted_label, scaled_font
 

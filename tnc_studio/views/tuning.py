@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 
 from codec.quality import QP_MAX, QP_MIN, QP_STEPS, lmbda_of_qp, qp_of_lmbda, snap_qp
 from codec.tnc.settings import EFFORTS
-from tnc_studio.model.settings import SLIDER_QP_MAX, SLIDER_QP_MIN, SLIDER_STEPS_PER_QP, Follow
+from tnc_studio.model.settings import SLIDER_QP_MAX, SLIDER_QP_MIN, SLIDER_STEPS_PER_QP, Follow, own_follow
 from tnc_studio.services.studio import Studio
 from tnc_studio.theme.tokens import SPACE_S
 from tnc_studio.views.tuning_maps import AqSection, BranchSection, BrushSection
@@ -109,6 +109,7 @@ class TuningPanel(QScrollArea):
         session = self._session
         session.tuning_changed.connect(self._refresh_tuning)
         session.source_changed.connect(self._refresh_tuning)
+        session.panes_changed.connect(self._refresh_fixed)
         self._refresh_tuning()
 
     def _make_quality(self) -> Section:
@@ -201,10 +202,13 @@ class TuningPanel(QScrollArea):
         return section
 
     def _make_anchors(self) -> Section:
-        section = Section("Anchors follow at")
+        section = Section("Anchors match TNC at")
         self.follow = QComboBox()
         self.follow.setAccessibleName("What the anchors match")
-        self.follow.setToolTip("Same bytes is the fair comparison; the mismatch stands under each pane")
+        self.follow.setToolTip(
+            "What BPG, VVC and the others have in common with TNC. Same bytes is the fair comparison; "
+            "the mismatch stands under each pane, and a pane can choose for itself"
+        )
         for mode in Follow:
             self.follow.addItem(mode.label, mode.value)
         self.follow.activated.connect(lambda row: self._studio.set_follow(Follow(self.follow.itemData(row))))
@@ -228,6 +232,11 @@ class TuningPanel(QScrollArea):
             form.addRow(f"{id_.upper()} {axis.name}", box)
         section.body.addWidget(self._fixed)
         return section
+
+    def _refresh_fixed(self) -> None:
+        """Offer fixed qualities where an anchor keeps one."""
+        tuning, shown = self._session.tuning, self._session.visible_ids
+        self._fixed.setVisible(Follow.FIXED in (tuning.follow, *(own_follow(id_) for id_ in shown)))
 
     def _set_target_kind(self, kind: str) -> None:
         target = TARGETS[kind]
@@ -267,7 +276,7 @@ class TuningPanel(QScrollArea):
             section.refresh()
         self.model.setCurrentIndex(max(0, self.model.findData(tuning.model)))  # the first one is the default
         self.follow.setCurrentIndex(self.follow.findData(tuning.follow.value))
-        self._fixed.setVisible(Follow.FIXED in (tuning.follow, *tuning.follow_own.values()))
+        self._refresh_fixed()
         editable = source is None or source.has_original
         for widget in (
             self.slider, self.qp, self.lmbda, self.target_kind, self.target, self.aim, self.model, self.effort,

@@ -23,11 +23,17 @@ def test_grouping(rows: list[RdRow]) -> None:
     ]
     curves = curves_of([*rows, *more])
     assert [(curve.codec, curve.settings) for curve in curves] == [
-        ("tnc", "some settings"), ("bpg", "some settings"), ("vvc", "some settings"), ("tnc", "effort 1"),
+        ("tnc", "some settings"), ("tnc", "effort 1"), ("bpg", "some settings"), ("vvc", "some settings"),
     ]  # fmt: skip
-    assert [len(curve.rows["a.png"]) for curve in curves] == [4, 4, 4, 1]
-    assert curves[1].name == "BPG <x265>: some settings"
-    assert replace(curves[1], settings="").name == "BPG <x265>"
+    assert [len(curve.rows["a.png"]) for curve in curves] == [4, 1, 4, 4]
+    assert curves[2].name == "BPG <x265>: some settings"
+    assert replace(curves[2], settings="").name == "BPG <x265>"
+
+
+def test_curves_stand_in_one_order_whatever_came_first(rows: list[RdRow]) -> None:
+    foreign = replace(rows[0], codec="zzz")
+    for order in (rows, rows[::-1]):
+        assert [curve.codec for curve in curves_of([foreign, *order])] == ["tnc", "bpg", "vvc", "zzz"]
 
 
 def test_points_ascend_and_ms_ssim_is_logarithmic(rows: list[RdRow]) -> None:

@@ -68,7 +68,8 @@ def test_maps_have_legends(original: Picture) -> None:
     assert "Bits &lt;per&gt; block" in html
     assert "194 bit" in html
     assert "VAE, INR" in html
-    assert len(images(html)) == 4 + 3, "four maps, and colour bars for all but the branches"
+    assert len(images(html)) == 3 + 2, "three maps, and colour bars for all but the branches"
+    assert "blocks of 16 × 16 px<br>uniform: 30" in html, "a grey slab would say nothing"
     assert images(html)[0].shape == (200, 240, 3)
     colors, low, high = map_colors(signed)
     assert (low, high) == (-174, 174)

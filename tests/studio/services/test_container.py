@@ -11,7 +11,7 @@ import pytest
 from codec.errors import InputError
 from tnc_studio.services import container
 from tnc_studio.services.container import FolderReader, ZipReader, sha256, write_folder, write_zip
-from tnc_studio.services.sessions import load
+from tnc_studio.services.session_files import load
 
 MANIFEST = json.dumps({"format": "tnc-studio-session", "version": 1}).encode()
 

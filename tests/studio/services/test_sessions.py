@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from codec.errors import InputError
@@ -117,6 +118,46 @@ def test_a_bundle_opens_where_the_picture_is_not(
     assert other.session.source is None
     other.open(bundle)
     check_same(qtbot, studio, other)
+
+
+def test_external_pictures_come_back_and_travel_in_a_bundle(
+    qtbot: QtBot, studio: Studio, other: Studio, picture_file: Path, tmp_path: Path
+) -> None:
+    studio.open(picture_file)
+    settle(qtbot, studio)
+    session, theirs = studio.session, tmp_path / "theirs.jpg"
+    Image.open(picture_file).save(theirs, quality=60)
+    studio.gallery.open_external(theirs, 1234)
+    qtbot.waitUntil(lambda: session.pane_ids[0].startswith("file:"), timeout=LONG_MS)
+    session_file, bundle = tmp_path / "work.tncs", tmp_path / "bundle.tncs"
+    studio.sessions.save(session_file)
+    studio.sessions.save(bundle, bundle=True)
+    qtbot.waitUntil(lambda: bundle.is_file() and session_file.is_file(), timeout=LONG_MS)
+    id_, before = session.pane_ids[0], session.rendition(session.pane_ids[0])
+
+    def check_shown() -> None:
+        qtbot.waitUntil(lambda: other.session.rendition(id_).image is not None, timeout=LONG_MS)
+        after = other.session.rendition(id_)
+        assert other.session.pane_ids[0] == id_
+        assert (after.size_bytes, after.psnr_db) == (before.size_bytes, before.psnr_db)
+
+    other.open(session_file)
+    check_shown()
+    assert str(tmp_path).encode() not in ZipReader(bundle).read("session.json")
+    theirs.unlink()
+    errors = errors_of(other)
+    other.open(session_file)
+    qtbot.waitUntil(lambda: bool(errors), timeout=LONG_MS)
+    assert "theirs.jpg" in errors[0]
+    qtbot.waitUntil(lambda: id_ not in other.session.pane_ids, timeout=LONG_MS)
+    picture_file.unlink()
+    other.open(bundle)
+    check_shown()
+    folder = tmp_path / "auto"
+    other.sessions.start_autosave(folder)
+    other.sessions.touch()
+    other.sessions.close()
+    assert len(list(folder.rglob("*.png"))) == 2, "what no file holds goes in"
 
 
 def test_another_picture_in_its_place_is_noticed(

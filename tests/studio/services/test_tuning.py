@@ -169,8 +169,7 @@ def test_over_fitting_is_a_job_of_its_own_after_the_stream(
     assert "branch" not in session.rendition(TNC).stale_maps
     pixels = 200 * 176
     settings = replace(factory.settings[-1], inr_iterations=400)
-    expected = coded.tnc.overfit_clock.estimate_s(settings, pixels)
-    assert expected is not None
+    assert coded.tnc.overfit_clock.learned_s is not None
     coded.tnc.overfit_clock.learn(settings, pixels, 60.0)
     assert coded.tnc.overfit_clock.text(replace(settings, inr_iterations=4000), pixels) == "about 10 min"
 
@@ -196,7 +195,8 @@ def test_over_fitting_that_is_finished_early_gives_a_stream_and_says_so(
     assert shown.settings_text.startswith("model small, finished early")
     assert shown.run is not None
     assert shown.run.settings["finished early"]
-    assert studio.tnc.overfit_clock.estimate_s(factory.settings[-1], 1) is None, "nothing is learned from it"
+    assert studio.tnc.overfit_clock.learned_s is None, "nothing is learned from it"
+    assert studio.tnc.overfit_clock.text(factory.settings[-1], 200_000).startswith("perhaps 22 min")
     qtbot.waitUntil(lambda: not button.isVisible(), timeout=LONG_MS)
 
 
@@ -213,6 +213,24 @@ def test_branches_alone_are_coded_while_a_pane_shows_them(qtbot: QtBot, coded: S
     coded.set_qp(44.0)
     settle(qtbot, coded)
     qtbot.waitUntil(lambda: session.rendition("tnc-inr").quality_text == "QP 44", timeout=LONG_MS)
+
+
+def test_the_pane_of_the_inr_alone_is_finished_early_too(
+    qtbot: QtBot, opened: MainWindow, factory: FakeFactory
+) -> None:
+    studio, session, action = opened.studio, opened.session, opened.actions_by_id["finish_inr"]
+    factory.gate.clear()
+    session.set_pane(1, "tnc-inr")
+    qtbot.waitUntil(lambda: studio.variants.overfitting and action.isEnabled(), timeout=LONG_MS)
+    assert not studio.tnc.overfitting
+    action.trigger()
+    qtbot.waitUntil(lambda: session.rendition("tnc-inr").run is not None, timeout=LONG_MS)
+    factory.gate.set()
+    shown = session.rendition("tnc-inr")
+    assert shown.settings_text.startswith("finished early")
+    assert shown.run is not None
+    assert shown.run.settings["finished early"]
+    assert not studio.overfitting
     assert session.rendition("tnc-vae").image is None, "old and on no pane"
 
 
@@ -249,21 +267,26 @@ def test_a_block_is_looked_into_and_its_branch_fixed(qtbot: QtBot, coded: Studio
     assert session.selected is None
 
 
-def test_every_anchor_may_match_something_of_its_own(qtbot: QtBot, coded: Studio) -> None:
+def test_the_anchor_of_every_pane_may_match_something_of_its_own(qtbot: QtBot, coded: Studio) -> None:
     session = coded.session
-    session.set_pane(2, "jpeg")
+    session.set_pane_count(4)
+    for pane in (1, 2, 3):
+        session.set_pane(pane, "jpeg")
     coded.set_fixed_quality("jpeg", 51)
-    coded.set_follow_of("jpeg", Follow.FIXED)
-    coded.set_follow_of("bpg", Follow.PSNR)
+    coded.set_pane_follow(2, Follow.FIXED)
+    coded.set_pane_follow(3, Follow.PSNR)
+    assert session.pane_ids[1:] == ("jpeg", "jpeg@fixed", "jpeg@psnr")
     qtbot.waitUntil(lambda: coded.idle, timeout=LONG_MS)
-    jpeg, bpg, tnc = (session.rendition(id_) for id_ in ("jpeg", "bpg", TNC))
-    assert jpeg.run is not None
-    assert jpeg.run.metrics["quality"] == 51
-    assert bpg.psnr_db == pytest.approx(tnc.psnr_db, abs=0.6)
-    coded.undo()
-    assert session.tuning.follow_of("bpg") is Follow.BYTES
-    coded.set_follow_of("jpeg", None)
-    assert session.tuning.follow_own == {}
+    matched, fixed, alike, tnc = (session.rendition(id_) for id_ in (*session.pane_ids[1:], TNC))
+    assert fixed.run is not None
+    assert fixed.run.metrics["quality"] == 51
+    assert alike.psnr_db == pytest.approx(tnc.psnr_db, abs=0.6)
+    assert alike.label.endswith("same PSNR")
+    assert matched.size_bytes == pytest.approx(tnc.size_bytes, rel=0.05)
+    assert alike.size_bytes != matched.size_bytes
+    coded.set_pane_follow(3, None)
+    assert session.pane_ids[3] == "jpeg"
+    assert "jpeg@psnr" not in session.renditions, "what no pane shows any more goes"
 
 
 def test_another_decoder_is_offered_where_there_is_one(qtbot: QtBot, coded: Studio, factory: FakeFactory) -> None:

@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QColor
 from pytestqt.qtbot import QtBot
 
@@ -128,6 +128,32 @@ def test_one_to_four_panes_take_the_columns_that_make_the_picture_largest(qtbot:
     tops = {pane.mapTo(opened, QPoint()).y() for pane in opened.compare.panes}
     qtbot.waitUntil(lambda: len({pane.mapTo(opened, QPoint()).y() for pane in opened.compare.panes}) == 1)
     assert tops
+
+
+def test_the_menu_of_a_pane_opens_within_the_one_event_loop(qtbot: QtBot, opened: MainWindow) -> None:
+    """Some of Qt's buttons run their menu in a loop of their own and come back from the click when it is closed."""
+    session, button = opened.session, opened.compare.panes[1].caption.follow
+    assert button.text() == "Same bytes"
+    back: list[bool] = []
+    seen: list[bool] = []
+
+    def look() -> None:
+        seen.append(bool(back))
+        button.menu().close()
+
+    QTimer.singleShot(0, look)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    back.append(True)
+    assert button.menu().isVisible()
+    qtbot.waitUntil(lambda: seen == [True], timeout=LONG_MS)
+    button.menu().actions()[2].trigger()
+    assert session.pane_ids[1] == "bpg@psnr"
+    assert button.text() == "Here: Same PSNR"
+    assert opened.compare.panes[1].caption.choice.currentData() == "bpg"
+    qtbot.waitUntil(lambda: opened.studio.idle, timeout=LONG_MS)
+    assert opened.compare.panes[1].canvas.layers[0].name.endswith("same PSNR")
+    button.menu().actions()[0].trigger()
+    assert session.pane_ids[1] == "bpg"
 
 
 def test_free_panes_keep_their_offset_and_say_so(qtbot: QtBot, opened: MainWindow) -> None:

@@ -176,6 +176,10 @@ def test_a_presentation_by_keys(qtbot: QtBot, opened: MainWindow) -> None:
     assert stage.bar.isVisible()
     assert not opened.menuBar().isVisible()
     assert not opened.docks["tuning"].isVisible()
+    session.select((40, 40))
+    assert session.selected_frame is None, "the audience sees no frame of a block"
+    session.tell("Saved somewhere")
+    assert not opened.message_bar.isVisible()
     assert stage.bar.caption.text() == "Four times"
     assert stage.bar.caption.font().pointSizeF() > 2 * opened.font().pointSizeF()
     press(qtbot, opened, Qt.Key.Key_Left)
@@ -306,8 +310,16 @@ def test_a_crash_is_told_at_the_next_start_with_a_button(
     assert message.severity is Severity.ERROR
     assert "ramp.png" in message.text
     assert again.house.start_page.past_box.count() == 1
+    again.session.tell("something else")
+    assert again.message_bar.message.text == "something else"
+    again.message_bar.close_message()
+    assert again.message_bar.message is message, "the offer comes back until somebody answers it"
+    again.session.tell("an error", severity=Severity.ERROR)
+    again.message_bar.dismiss.click()
+    assert again.message_bar.message is message
     qtbot.mouseClick(again.message_bar.action, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: again.session.notes == "precious", timeout=LONG_MS)
+    assert again.message_bar._offer is None
     qtbot.waitUntil(lambda: again.studio.idle, timeout=LONG_MS)
     again.close()
 

@@ -13,7 +13,8 @@ from pytestqt.qtbot import QtBot
 
 from codec.rd.rows import RdRow
 from tnc_studio.model.curves import Metric
-from tnc_studio.model.lab import AVERAGE, LIVE, LabState
+from tnc_studio.model.lab import AVERAGE, LIVE, CodecChoice, LabState, parse_qualities
+from tnc_studio.model.snapshot import apply_parts, parts_of
 from tnc_studio.services.gallery import RUN
 from tnc_studio.services.store import Store
 from tnc_studio.services.studio import Studio
@@ -91,6 +92,26 @@ def test_set_up_and_run_from_the_window(qtbot: QtBot, lab_window: MainWindow, pi
     shown = lab_window.session.pane_ids[0]
     qtbot.waitUntil(lambda: lab_window.session.rendition(shown).image is not None, timeout=LONG_MS)
     assert lab_window.session.rendition(shown).size_bytes == rows[2].bytes
+
+
+def test_the_setup_comes_back_with_a_session(lab_window: MainWindow, picture_file: Path) -> None:
+    setup, session = lab_window.rd_panel.setup, lab_window.session
+    setup.add_pictures([picture_file])
+    setup._add_codec("tnc:small:1", checked=True)
+    jpeg = next(item for item in setup._items() if item.data(0, Qt.ItemDataRole.UserRole) == "jpeg")
+    assert parse_qualities(jpeg.text(1)) == (10, 30, 50, 70, 90), "what is measured stands there"
+    jpeg.setText(1, "20,40")
+    saved, plan = parts_of(session)["lab"], setup.plan()
+    assert plan.pictures == (str(picture_file),)
+    jpeg.setText(1, "")
+    setup.pictures.clear()
+    setup.codecs.takeTopLevelItem(setup.codecs.topLevelItemCount() - 1)
+    assert apply_parts(session, {"lab": saved}) == []
+    assert setup.plan() == plan == session.lab.plan
+    assert CodecChoice("jpeg", (20.0, 40.0)) in setup.spec().codecs
+    foreign = {"codecs": [{"spec": "their.toml", "chosen": True}], "pictures": [], "metrics": ["vmaf", "nonsense"]}
+    assert apply_parts(session, {"lab": foreign}) == []
+    assert "their.toml" not in [one.spec for one in setup.plan().codecs], "a session names no programs"
 
 
 def test_wrong_qualities_are_said_and_nothing_starts(lab_window: MainWindow, picture_file: Path) -> None:

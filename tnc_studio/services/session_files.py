@@ -1,0 +1,133 @@
+"""What a session's files hold: written from values of the session, read and checked before anything is shown."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from codec.errors import InputError
+from codec.files import read_picture, write_picture
+from codec.jobs import CancelToken, check
+from codec.picture import Picture
+from tnc_studio.model.history import KeptRun
+from tnc_studio.model.renditions import DisplayImage
+from tnc_studio.model.snapshot import ExternalRef, SessionDocument, SourceRef, document_from_plain, document_to_plain
+from tnc_studio.model.source import STREAM_SUFFIXES
+from tnc_studio.services.container import MANIFEST, PICTURES, STREAMS, Reader, sha256, write_folder
+
+Externals = Sequence[tuple[ExternalRef, Picture]]
+EXTERNALS_MAX = 64
+"""External pictures that a session brings back."""
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A session as it was read: everything checked, nothing shown yet."""
+
+    document: SessionDocument
+    runs: tuple[KeptRun, ...]
+    picture: Picture | None
+    image: DisplayImage | None
+    stream: bytes
+    externals: tuple[tuple[ExternalRef, Picture | None], ...] = ()
+
+
+def write_autosave(
+    folder: Path, document: SessionDocument, streams: Mapping[str, bytes], picture: Picture | None,
+    externals: Externals = (),
+) -> None:  # fmt: skip
+    """Bring the folder of an open session up to date; `picture` and `externals` where no file holds them."""
+    entries = list(streams.items())
+    if picture is not None and document.source is not None and document.source.has_original:
+        digest, entry = picture_entry(picture)
+        document = replace(document, source=replace(document.source, picture=digest))
+        entries.append(entry)
+    document, more = with_externals(document, externals)
+    entries += more
+    write_folder(folder, manifest_bytes(document), entries)
+
+
+def with_externals(
+    document: SessionDocument, externals: Externals
+) -> tuple[SessionDocument, list[tuple[str, bytes]]]:  # fmt: skip
+    """The document with some external pictures inside instead of their paths, and their entries."""
+    packed = {one.id: picture_entry(picture) for one, picture in externals}
+    refs = tuple(
+        replace(one, path="", picture=packed[one.id][0]) if one.id in packed else one for one in document.externals
+    )
+    return replace(document, externals=refs), [entry for _, entry in packed.values()]
+
+
+def manifest_bytes(document: SessionDocument) -> bytes:
+    """JSON text of a document."""
+    return json.dumps(document_to_plain(document), indent=1, allow_nan=False).encode()
+
+
+def read_manifest(reader: Reader, where: str) -> SessionDocument:
+    """Document of a container."""
+    try:
+        plain = json.loads(reader.read(MANIFEST).decode())
+    except (ValueError, RecursionError) as error:
+        raise InputError("its contents are damaged", where=where) from error
+    return document_from_plain(plain, where)
+
+
+def load(reader: Reader, where: str, cancel: CancelToken | None = None) -> Loaded:
+    """Read a session and everything that it names; raises `InputError` for what does not fit together."""
+    document = read_manifest(reader, where)
+    runs = []
+    for ref in document.runs:
+        check(cancel)
+        runs.append(ref.kept(reader.read(STREAMS + ref.stream)))
+    source = document.source
+    if source is None:
+        return Loaded(document, tuple(runs), None, None, b"")
+    if not source.has_original:
+        data = reader.read(STREAMS + source.stream)
+        return Loaded(document, tuple(runs), None, None, data)
+    picture = _picture_inside(reader, source.picture, source.name) if source.picture else _picture_at(source)
+    if picture.source_hash != source.source_hash:
+        hint = "" if source.picture else "put the old one back, or open a bundle, which holds it"
+        raise InputError("the picture is not the one of the session", where=source.path or source.name, hint=hint)
+    externals = []
+    for one in document.externals[:EXTERNALS_MAX]:
+        check(cancel)
+        externals.append((one, _picture_inside(reader, one.picture, one.name) if one.picture else None))
+    return Loaded(document, tuple(runs), picture, DisplayImage.of(picture), b"", tuple(externals))
+
+
+def _picture_inside(reader: Reader, entry: str, name: str) -> Picture:
+    data = reader.read(f"{PICTURES}{entry}.png")
+    with tempfile.TemporaryDirectory(prefix="tnc-session-") as folder:
+        path = Path(folder, "picture.png")
+        path.write_bytes(data)
+        return replace(read_picture(path), name=name)
+
+
+def _picture_at(source: SourceRef) -> Picture:
+    path = Path(source.path)
+    if not source.path or path.suffix.lower() in STREAM_SUFFIXES or not path.is_file():
+        raise InputError(
+            f"the picture {source.name} of the session is missing", where=source.path or source.name,
+            hint="put it back there, or open a bundle, which holds it",
+        )  # fmt: skip
+    return read_picture(path)
+
+
+def picture_entry(picture: Picture) -> tuple[str, tuple[str, bytes]]:
+    """Hash of a picture as PNG, and its entry (name, bytes)."""
+    png = png_bytes(picture)
+    return sha256(png), (f"{PICTURES}{sha256(png)}.png", png)
+
+
+def png_bytes(picture: Picture) -> bytes:
+    """PNG of a picture, with its profile but without EXIF: that may tell more than the sender means to."""
+    if picture.bit_depth not in (8, 16):
+        raise InputError(f"a picture of {picture.bit_depth} bits per sample cannot be put into a session file")
+    with tempfile.TemporaryDirectory(prefix="tnc-session-") as folder:
+        path = Path(folder, "picture.png")
+        write_picture(replace(picture, exif=b""), path)
+        return path.read_bytes()
