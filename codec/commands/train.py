@@ -8,12 +8,12 @@ import os
 import sys
 from pathlib import Path
 
-from codec.commands import common
+from codec.commands import common, train_video
 from codec.errors import InputError, SettingsError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the four actions and their options."""
+    """Declare the actions and their options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     run_parser = actions.add_parser("run", help="train one stage; resumes from its own checkpoint, Ctrl-C saves it")
     run_parser.add_argument("--model", default="small", choices=("small", "main", "tiny"))
@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     start_parser.add_argument("--seed", type=int, default=1)
     common.add_device(start_parser)
     prepare_parser = actions.add_parser("prepare", help="decode the training crops once into the cache folder")
-    for p in (run_parser, inr_parser, start_parser, prepare_parser):
+    for p in (run_parser, inr_parser, start_parser, prepare_parser, *train_video.add_actions(actions)):
         p.add_argument("--data", type=Path, metavar="DIR", help="folder with train/index.csv (or TNC_DATA)")
         p.add_argument("--cache", type=Path, required=True, metavar="DIR", help="folder of the decoded crops")
     export_parser = actions.add_parser(
@@ -91,6 +91,9 @@ def _crop(text: str) -> tuple[int, int]:
 
 def run(args: argparse.Namespace) -> None:
     """Do one action."""
+    if args.action.startswith("video-"):
+        train_video.run(args, _data_dir, _prepare_once, _print_row)
+        return
     {"run": _run, "inr": _inr, "inr-start": _inr_start, "prepare": _prepare, "export": _export, "evaluate": _evaluate}[
         args.action
     ](args)
@@ -112,11 +115,17 @@ def _prepare(args: argparse.Namespace) -> None:
         print(path)
 
 
+def _prepare_once(args: argparse.Namespace) -> None:
+    from codec.training.data import PREPARED
+
+    if not all((args.cache / name).exists() for name in PREPARED):
+        _prepare(args)
+
+
 def _run(args: argparse.Namespace) -> None:
     import torch
 
     from codec.tnc.models import pick_device
-    from codec.training.data import PREPARED
     from codec.training.loop import TrainOptions
     from codec.training.session import start_session
 
@@ -125,8 +134,7 @@ def _run(args: argparse.Namespace) -> None:
     if args.stage < 3 and args.weights is not None and args.resume is not None:
         raise SettingsError("a training starts from --resume or from --weights, not from both")
     torch.set_num_threads(args.threads)
-    if not all((args.cache / name).exists() for name in PREPARED):
-        _prepare(args)
+    _prepare_once(args)
     if args.stage >= 3:
         _run_perceptual(args)
         return
@@ -165,13 +173,11 @@ def _inr(args: argparse.Namespace) -> None:
     import torch
 
     from codec.tnc.models import pick_device
-    from codec.training.data import PREPARED
     from codec.training.inr_base import InrTrainOptions
     from codec.training.inr_session import start_inr_session
 
     torch.set_num_threads(args.threads)
-    if not all((args.cache / name).exists() for name in PREPARED):
-        _prepare(args)
+    _prepare_once(args)
     options = InrTrainOptions(minutes=args.minutes, crops=args.crops, seed=args.seed)
     with common.cancel_on_signal() as cancel:
         start_inr_session(
@@ -189,8 +195,7 @@ def _inr_start(args: argparse.Namespace) -> None:
 
     common.check_output(args.output)
     torch.set_num_threads(args.threads)
-    if not all((args.cache / name).exists() for name in PREPARED):
-        _prepare(args)
+    _prepare_once(args)
     pictures = load_pictures(args.cache / PREPARED[0], pick_device(args.device))
     source = CropSource(pictures, CROP_PX, CROP_PX, torch.Generator().manual_seed(args.seed))
     with common.cancel_on_signal() as cancel:
