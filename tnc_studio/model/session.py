@@ -133,6 +133,7 @@ class Session:
         self.maps_changed: Event[[]] = Event()
         self.brush_changed: Event[[]] = Event()
         self.selection_changed: Event[[]] = Event()
+        self.presenting_changed: Event[[]] = Event()
         self.compare_changed: Event[[]] = Event()
         self.difference_changed: Event[[str]] = Event()
         self.notes_changed: Event[[]] = Event()
@@ -315,6 +316,12 @@ class Session:
         if brush != self.brush:
             self.brush = brush
             self.brush_changed.emit()
+
+    def set_presenting(self, on: bool) -> None:
+        """Put the pictures on a stage, or take them off it."""
+        if on != self.presenting:
+            self.presenting = on
+            self.presenting_changed.emit()
 
     def select(self, place: tuple[int, int] | None) -> None:
         """Look into the block that holds a pixel."""

@@ -40,6 +40,7 @@ NODE_ROLE = Qt.ItemDataRole.UserRole
 SHARE_ROLE = Qt.ItemDataRole.UserRole + 1
 LIVE = "live"
 TREE_COLUMNS = ("Part", "Value", "Bytes", "Share", "Offset", "Meaning")
+TREE_WIDTHS_PX = (124, 108, 50, 54, 54)
 SHARE_COLUMN = 3
 ELEMENT_COLUMNS = ("Syntax element", "Bits", "Share", "Symbols", "Bits/symbol")
 OPEN_UP_TO = 16
@@ -89,9 +90,9 @@ class StreamAnalyser(QWidget):
         split.setChildrenCollapsible(False)
         split.addWidget(self._make_tree())
         split.addWidget(self._make_tabs())
-        split.setStretchFactor(0, 1)
-        split.setStretchFactor(1, 1)
-        split.setSizes([600, 560])
+        split.setStretchFactor(0, 3)
+        split.setStretchFactor(1, 2)
+        split.setSizes([620, 380])
         column = QVBoxLayout(self)
         column.setContentsMargins(SPACE_M, SPACE_S, SPACE_M, SPACE_S)
         column.setSpacing(SPACE_S)
@@ -132,7 +133,7 @@ class StreamAnalyser(QWidget):
         tree.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         tree.setItemDelegateForColumn(SHARE_COLUMN, ShareBar(tree))
         tree.currentItemChanged.connect(lambda item, _: self._chosen(item))
-        for column, width in enumerate((140, 130, 58, 58, 58)):
+        for column, width in enumerate(TREE_WIDTHS_PX):
             tree.header().resizeSection(column, width)
         tree.header().setStretchLastSection(True)
         tree.setMinimumWidth(260)

@@ -33,6 +33,7 @@ from tnc_studio.views.widgets import muted_label, scaled_font, swatch_icon
 AUTO = -1000.0
 """Value of a range's end that is not set."""
 RANGE_MAX = 1000.0
+ROW_GAP_PX = 7
 
 
 class BdTable(QWidget):
@@ -100,6 +101,7 @@ class BdTable(QWidget):
         table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         table.setWordWrap(False)
+        table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + ROW_GAP_PX)
         header = table.horizontalHeader()
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         header.setHighlightSections(False)
@@ -123,7 +125,8 @@ class BdTable(QWidget):
         metrics = [name for name in METRICS if name in ALWAYS or any(row.rate[name] for row in rows)]
         table = self.table
         table.setColumnCount(2 + len(metrics))
-        table.setHorizontalHeaderLabels(["", *(_head(METRICS[name].short) for name in metrics), "BD-\nPSNR"])
+        heads = [*(METRICS[name].short for name in metrics), "BD-PSNR"]
+        table.setHorizontalHeaderLabels(["", *(heads if len(metrics) <= len(ALWAYS) else map(_head, heads))])
         header = table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from tnc_studio.model.renditions import DisplayImage
 from tnc_studio.model.viewstate import PaneView, ViewState
 from tnc_studio.theme.tokens import CANVAS
+from tnc_studio.views.overlay_legend import paint_legend
 from tnc_studio.views.overlay_painting import BlockOverlay, paint_overlay
 from tnc_studio.views.painting import (
     paint_cursor,
@@ -226,6 +227,8 @@ class PictureCanvas(QWidget):
             painter.setClipRect(area)
             upright = self._wipe is not None and self._wipe[1]
             paint_name(painter, area, layer.name, layer.color, font, right=index > 0 and upright)
+            if layer.overlay is not None:
+                paint_legend(painter, area, layer.overlay, self.font())
             if layer.message:
                 paint_message(painter, area, layer.message, self.font())
             painter.restore()

@@ -25,6 +25,10 @@ from tnc_studio.theme.tokens import SPACE_M, SPACE_S, SPACE_XS
 from tnc_studio.views.widgets import ElidedLabel, Swatch, scaled_font
 
 BLIND_NAMES = ("Left", "Right")
+NAME_SCALE, FIGURES_SCALE, STAGE_SCALE = 1.1, 1.0, 1.5
+"""Sizes of letters beside those of the window, and how much larger they are on a stage."""
+BULLET = "\u2022 "
+"""Before what a pane has chosen for itself."""
 
 
 class PaneCaption(QFrame):
@@ -48,27 +52,27 @@ class PaneCaption(QFrame):
         self._index = index
         self.setObjectName("caption")
         self.setProperty("current", False)
-        self.swatch, self.choice, self.blind_name = Swatch(), QComboBox(), QLabel()
-        self.choice.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self._on_stage = False
+        # Panes side by side are of one width, whatever their captions have to say.
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.swatch, self.choice, self.name = Swatch(), QComboBox(), QLabel()
         self.choice.setMinimumContentsLength(8)
         self.choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.choice.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.choice.setAccessibleName(f"Rendition of pane {index + 1}")
         self.choice.setToolTip("Which rendition this pane shows")
         self.choice.activated.connect(self._chosen)
-        self.blind_name.setFont(scaled_font(self.blind_name, 1.1, bold=True))
         self.top_line = QHBoxLayout()
         self.top_line.setSpacing(SPACE_S)
         self.top_line.addWidget(self.swatch)
         self.top_line.addWidget(self.choice, 1)
-        self.top_line.addWidget(self.blind_name)
+        self.top_line.addWidget(self.name, 1)
         self.follow = self._make_follow()
         self.top_line.addWidget(self.follow)
         self.figures = [QLabel() for _ in range(3)]
         figures = QHBoxLayout()
         figures.setSpacing(SPACE_S)
         for label, name in zip(self.figures, ("Bytes", "Bits per pixel", "PSNR over RGB"), strict=True):
-            label.setFont(scaled_font(label, 1.0, bold=True))
             label.setAccessibleName(name)
             figures.addWidget(label)
         figures.addStretch(1)
@@ -84,6 +88,7 @@ class PaneCaption(QFrame):
         layout.addLayout(figures)
         layout.addWidget(self.status)
         layout.addWidget(self.settings)
+        self._set_fonts()
         self.refresh_labels()
 
     def _make_follow(self) -> QPushButton:
@@ -101,13 +106,21 @@ class PaneCaption(QFrame):
         button.setMenu(menu)
         return button
 
+    def _set_fonts(self) -> None:
+        scale = STAGE_SCALE if self._on_stage else 1.0
+        self.name.setFont(scaled_font(self, NAME_SCALE * scale, bold=True))
+        for label in self.figures:
+            label.setFont(scaled_font(self, FIGURES_SCALE * scale, bold=True))
+        for line in (self.status, self.settings):
+            line.setFont(scaled_font(self, FIGURES_SCALE * scale))
+
     def _follow_chosen(self, follow: Follow | None) -> None:
         self.follow_chosen.emit(self._index, follow)
 
-    def _refresh_follow(self, rendition_id: str, blind: bool) -> None:
-        self.follow.setVisible(anchor_of(rendition_id) in self._session.followers and not blind)
+    def _refresh_follow(self, rendition_id: str, hidden: bool) -> None:
+        self.follow.setVisible(anchor_of(rendition_id) in self._session.followers and not hidden)
         own = own_follow(rendition_id)
-        self.follow.setText(f"{'' if own is None else 'Here: '}{self._session.tuning.follow_of(rendition_id).label}")
+        self.follow.setText(f"{'' if own is None else BULLET}{self._session.tuning.follow_of(rendition_id).label}")
         for action in self.follow.menu().actions():
             action.setChecked(action.data() == own)
 
@@ -142,11 +155,15 @@ class PaneCaption(QFrame):
         rendition = session.rendition(rendition_id)
         self._refresh_choice()
         self.swatch.set_color(codec_color(rendition_id))
-        self._refresh_follow(rendition_id, blind)
-        self.choice.setVisible(not blind)
+        self._on_stage = session.presenting
+        self._set_fonts()  # a new style sheet forgets larger letters
+        plain = blind or self._on_stage
+        self._refresh_follow(rendition_id, plain)
+        self.choice.setVisible(not plain)
         self.swatch.setVisible(not blind)
-        self.blind_name.setVisible(blind)
-        self.blind_name.setText(BLIND_NAMES[min(self._index, 1)])
+        self.name.setVisible(plain)
+        own_name = session.labels.get(rendition_id, rendition_id)
+        self.name.setText(BLIND_NAMES[min(self._index, 1)] if blind else own_name)
         channels = len(session.source.picture.planes) if session.source else 3
         text = caption(rendition, session.rendition(TNC), session.tuning.follow_of(rendition_id), channels)
         if blind:

@@ -28,7 +28,7 @@ from tnc_studio.theme.palette import current
 from tnc_studio.theme.tokens import SPACE_L, SPACE_M, SWATCH_PX
 from tnc_studio.views.widgets import cell, muted_label, swatch_icon
 
-COLUMN_WIDTHS_PX = (180, 200, 220)
+COLUMN_WIDTHS_PX = (176, 312, 250)
 
 
 class CodecsDialog(QDialog):
@@ -38,7 +38,7 @@ class CodecsDialog(QDialog):
         super().__init__(parent)
         self._studio = studio
         self.setWindowTitle("Codecs on this machine")
-        self.resize(QSize(860, 360))
+        self.resize(QSize(1000, 420))
         anchors = studio.anchors.anchors
         table = self.table = QTableWidget(len(anchors), 4)
         table.setAccessibleName("Codecs")
@@ -89,5 +89,6 @@ class CodecsDialog(QDialog):
             state = cell(self.table, row, 3)
             state.setText("ready" if reason is None else reason)
             state.setToolTip(state.text())
-            state.setForeground(QColor(current().text if reason is None else current().error))
+            if reason is not None:
+                state.setForeground(QColor(current().error))
         self.table.resizeRowsToContents()

@@ -96,6 +96,7 @@ class CompareView(QWidget):
         for event in (session.overlay_changed, session.maps_changed, session.selection_changed):
             event.connect(self._refresh_canvases)
         session.brush_changed.connect(self._refresh_brush)
+        session.presenting_changed.connect(self.refresh)
         session.view.changed.connect(self._view_changed)
         self._aligned = True
         self._arrange()

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
@@ -67,7 +66,6 @@ class LabSetup(QWidget):
         column.setContentsMargins(SPACE_S, SPACE_S, 0, 0)
         column.setSpacing(SPACE_S)
         column.addLayout(line, 1)
-        column.addLayout(self._make_metrics())
         column.addLayout(self._make_controls())
         self._session.source_changed.connect(self._take_open_picture)
         self._lab.state_changed.connect(self.refresh)
@@ -164,12 +162,12 @@ class LabSetup(QWidget):
         column.setSpacing(SPACE_S)
         column.addWidget(self.pictures, 1)
         column.addLayout(buttons)
+        column.addLayout(self._make_metrics())
         return column
 
     def _make_metrics(self) -> QHBoxLayout:
         line = QHBoxLayout()
         line.setSpacing(SPACE_M)
-        line.addWidget(QLabel("Also"))
         self.metrics: dict[str, QCheckBox] = {}
         for name in EXTRA:
             metric = METRICS[name]
@@ -180,14 +178,16 @@ class LabSetup(QWidget):
             box.toggled.connect(lambda _: self._tell_plan())
             line.addWidget(box)
         line.addStretch(1)
+        return line
+
+    def _make_past(self) -> QComboBox:
         self.past = QComboBox()
         self.past.setAccessibleName("Past RD runs")
         self.past.setToolTip("Show a past RD run exactly as it was")
         self.past.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.past.setMinimumContentsLength(14)
+        self.past.setMinimumContentsLength(9)
         self.past.activated.connect(self._show_past)
-        line.addWidget(self.past)
-        return line
+        return self.past
 
     def _make_controls(self) -> QHBoxLayout:
         self.start = _button("Start", "Measure, in the background (Ctrl+Return)", self.begin)
@@ -204,6 +204,7 @@ class LabSetup(QWidget):
         for widget in (self.start, self.pause, self.cancel, self.bar):
             line.addWidget(widget)
         line.addWidget(self.state, 1)
+        line.addWidget(self._make_past())
         return line
 
     def begin(self) -> None:

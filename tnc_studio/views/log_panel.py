@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QFontDatabase, QGuiApplication
+from PySide6.QtGui import QColor, QFontDatabase, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QListWidget,
@@ -69,11 +69,21 @@ class LogPanel(QWidget):
         session.log.added.connect(self._add)
         session.message.connect(self._heard)
 
+    def showEvent(self, event: QShowEvent) -> None:
+        """What came while it was hidden is what one wants to see; a hidden list does not scroll."""
+        super().showEvent(event)
+        if self._following:
+            self.list.scrollToBottom()
+
+    @property
+    def _following(self) -> bool:
+        return self.list.currentRow() in (-1, self.list.count() - 1)
+
     def _heard(self, message: Message) -> None:
         self._session.log.add(LogLine(time_now(), message.severity.value, message.text, message.details))
 
     def _add(self, line: LogLine) -> None:
-        follow = self.list.currentRow() in (-1, self.list.count() - 1)
+        follow = self._following
         item = QListWidgetItem(str(line))
         item.setData(LINE_ROLE, line)
         item.setToolTip(line.text)

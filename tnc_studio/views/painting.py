@@ -15,7 +15,7 @@ PLATE = QColor(20, 22, 25, 190)
 """Ground of text that stands on a picture."""
 VALUES_FROM_SCALE = 44.0
 """Device pixels per picture pixel from which values are written into pixels."""
-LOUPE_PX, LOUPE_FACTOR = 176, 8
+LOUPE_PX, LOUPE_FACTOR, LOUPE_PIXELS_MIN = 176, 8, 5
 BAND_OPACITY = 235
 
 
@@ -83,6 +83,8 @@ def paint_loupe(
     """Enlarge the surroundings of the cursor `LOUPE_FACTOR` times what they are, beside the cursor."""
     side = LOUPE_PX * ratio
     scale = max(1.0, at.scale) * LOUPE_FACTOR
+    if scale * LOUPE_PIXELS_MIN > side:
+        return  # so far in, it would show less than what lies beneath it
     x, y = at.left + (place[0] + 0.5) * at.scale, at.top + (place[1] + 0.5) * at.scale
     gap = 20 * ratio
     left = x + gap if x + gap + side <= at.area.right() else x - gap - side

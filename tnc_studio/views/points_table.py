@@ -190,10 +190,12 @@ class PointsTable(QTableView):
         self.doubleClicked.connect(self._chosen)
 
     def set_rows(self, rows: list[RdRow]) -> None:
-        """Show rows; columns that none of them has are hidden."""
+        """Show rows; columns that none of them has, or that say nothing, are hidden."""
         self.points.set_rows(rows)
         for place, column in enumerate(COLUMNS):
-            self.setColumnHidden(place, not column.always and all(column.value(row) in (None, "") for row in rows))
+            alike = column.name == "Picture" and len({row.picture for row in rows}) == 1
+            empty = not column.always and all(column.value(row) in (None, "") for row in rows)
+            self.setColumnHidden(place, alike or empty)
         labels = {row.label for row in rows}
         if labels != self._labels:
             self._labels = labels
@@ -222,7 +224,9 @@ class PointsTable(QTableView):
         """Selected rows, or all, with heads, tabs between the cells."""
         indexes = self.selectionModel().selectedRows()
         rows = [self.row_at(index) for index in sorted(indexes, key=lambda i: i.row())] or self.shown_rows()
-        columns = [column for place, column in enumerate(COLUMNS) if not self.isColumnHidden(place)]
+        columns = [
+            column for place, column in enumerate(COLUMNS) if column.name == "Picture" or not self.isColumnHidden(place)
+        ]
         lines = ["\t".join(column.name for column in columns)]
         lines += ["\t".join(column.text(row).replace("\u202f", "") for column in columns) for row in rows]
         return "\n".join(lines)

@@ -6,7 +6,6 @@ from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QApplication,
-    QComboBox,
     QDockWidget,
     QFrame,
     QHBoxLayout,
@@ -25,7 +24,7 @@ from tnc_studio.services.studio import Studio
 from tnc_studio.theme.tokens import SPACE_L, SPACE_M
 from tnc_studio.views.widgets import scaled_font
 
-CAPTION_SCALE, COUNT_SCALE, FIGURES_SCALE = 2.6, 1.3, 1.5
+CAPTION_SCALE, COUNT_SCALE = 2.6, 1.3
 FORWARD = (Qt.Key.Key_Right, Qt.Key.Key_Space, Qt.Key.Key_Down, Qt.Key.Key_PageDown, Qt.Key.Key_Return)
 BACK = (Qt.Key.Key_Left, Qt.Key.Key_Backspace, Qt.Key.Key_Up, Qt.Key.Key_PageUp)
 HINT = "Right or space: next scene \u00b7 left: previous \u00b7 Esc: end"
@@ -75,7 +74,6 @@ class Presentation(QObject):
         self.bar = bar
         self.ended: Event[[]] = Event()
         self._hidden: list[QWidget] = []
-        self._fonts: list[tuple[QWidget, float]] = []
         self._before = Qt.WindowState.WindowNoState
         self._session.story.changed.connect(self._refresh)
 
@@ -120,7 +118,7 @@ class Presentation(QObject):
         window, story = self._window, self._session.story
         if self.on or self._session.source is None:
             return
-        self._session.presenting = True
+        self._session.set_presenting(True)
         self._before = window.windowState()
         chrome: list[QWidget] = [window.menuBar(), window.statusBar(), *window.findChildren(QToolBar)]
         for message in window.findChildren(QFrame, "messageBar"):
@@ -129,7 +127,6 @@ class Presentation(QObject):
         self._hidden = [widget for widget in chrome if not widget.isHidden()]
         for widget in self._hidden:
             widget.hide()
-        self._enlarge_captions()
         self.bar.show()
         window.setWindowState(self._before | Qt.WindowState.WindowFullScreen)
         application = QApplication.instance()
@@ -137,38 +134,22 @@ class Presentation(QObject):
             application.installEventFilter(self)
         if story.scenes:
             self.show_scene(story.index)
-        self._session.selection_changed.emit()  # no frame of a block on the stage
         self._refresh()
 
     def end(self) -> None:
         """Give the window back as it was."""
         if not self.on:
             return
-        self._session.presenting = False
+        self._session.set_presenting(False)
         application = QApplication.instance()
         if application is not None:
             application.removeEventFilter(self)
         self.bar.hide()
-        for label, size in self._fonts:
-            font = label.font()
-            font.setPointSizeF(size)
-            label.setFont(font)
         self._window.setWindowState(self._before)
         for widget in self._hidden:
             widget.show()
         self._hidden = []
-        self._session.selection_changed.emit()  # its frame is there again
         self.ended.emit()
-
-    def _enlarge_captions(self) -> None:
-        """Figures below the panes, in larger letters for the time being."""
-        self._fonts = []
-        for frame in self._window.findChildren(QFrame, "caption"):
-            for label in (*frame.findChildren(QLabel), *frame.findChildren(QComboBox)):
-                font = label.font()
-                self._fonts.append((label, font.pointSizeF()))
-                font.setPointSizeF(font.pointSizeF() * FIGURES_SCALE)
-                label.setFont(font)
 
     def _refresh(self) -> None:
         story, source = self._session.story, self._session.source

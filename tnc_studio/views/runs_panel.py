@@ -21,6 +21,7 @@ from codec.errors import CodecError
 from tnc_studio.model.captions import format_bytes
 from tnc_studio.model.history import KeptRun
 from tnc_studio.model.renditions import TNC
+from tnc_studio.services.history import now
 from tnc_studio.services.studio import Studio
 from tnc_studio.services.trouble import report
 from tnc_studio.theme.codec_colors import codec_color
@@ -170,6 +171,7 @@ class RunsPanel(QWidget):
                 if cell(table, row, 0).data(ID_ROLE) in selected:
                     for column in range(len(COLUMNS)):
                         cell(table, row, column).setSelected(True)
+        table.setColumnHidden(COLUMNS.index("Picture"), len({run.picture for run in runs}) == 1)
         self.empty.setVisible(not runs)
         self._apply_filter()
         self._refresh_buttons()
@@ -177,7 +179,7 @@ class RunsPanel(QWidget):
     def _fill_row(self, row: int, run: KeptRun) -> None:
         metrics = run.metrics
         cells: list[tuple[str, float | str]] = [
-            (f"{STAR if run.starred else ''}{run.made[:10]} {run.made[11:19]}", run.made),
+            (f"{STAR if run.starred else ''}{made_text(run.made, now())}", run.made),
             (run.label, run.label),
             (run.picture, run.picture),
             (run.quality_text, float(metrics.get("quality", 0.0))),
@@ -250,6 +252,11 @@ class RunsPanel(QWidget):
             self.remove_chosen()
         else:
             super().keyPressEvent(event)  # type: ignore[arg-type]
+
+
+def made_text(made: str, today: str) -> str:
+    """When a run was made (ISO 8601), as short as it is clear: of today the time alone."""
+    return made[11:19] if made[:10] == today[:10] else f"{made[:10]} {made[11:16]}"
 
 
 def _number(value: float | None, digits: int) -> str:

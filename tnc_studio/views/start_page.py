@@ -34,8 +34,9 @@ SAMPLES: tuple[tuple[str, str], ...] = (
     ("lavender.png", "Lavender"),
 )
 """Bundled photographs and their names; CREDITS.md beside them says where they come from."""
-THUMBNAIL = QSize(176, 112)
+THUMBNAIL = QSize(168, 96)
 FIRST_KEYS = ("open", "palette", "qp_down", "qp_up", "overlay_bits", "fit", "present", "report", "keyboard")
+KEY_COLUMNS = 2
 RECENT_SHOWN, PAST_SHOWN = 6, 3
 COLUMN_PX = 960
 
@@ -69,7 +70,7 @@ class StartPage(QScrollArea):
         body.setObjectName("startPage")
         self.setWidget(body)
         outer = QHBoxLayout(body)
-        outer.setContentsMargins(SPACE_L, SPACE_L, SPACE_L, SPACE_L)
+        outer.setContentsMargins(SPACE_L, SPACE_M, SPACE_L, SPACE_M)
         inner = QWidget()
         inner.setMaximumWidth(COLUMN_PX)
         inner.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -80,12 +81,12 @@ class StartPage(QScrollArea):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE_M)
         title = QLabel("TNC Studio")
-        title.setFont(scaled_font(title, 2.0, bold=True))
+        title.setFont(scaled_font(title, 1.8, bold=True))
         column.addWidget(title)
         column.addWidget(
             muted_label(
-                "Open a photograph: it is coded by TNC and, at the same number of bytes, by BPG, VVC and JPEG. "
-                "Everything shown as a result is decoded from a real stream."
+                "Open a photograph: TNC codes it, and BPG, VVC and JPEG do at the same number of bytes. "
+                "Every result is decoded from a real stream."
             )
         )
         self.past_box = QVBoxLayout()
@@ -106,7 +107,7 @@ class StartPage(QScrollArea):
         files.addLayout(self.recent_box)
         files.addStretch(1)
         lower.addLayout(files, 1)
-        lower.addLayout(self._make_keys(), 1)
+        lower.addLayout(self._make_keys(), 2)
         column.addLayout(lower)
         column.addStretch(1)
         self.refresh()
@@ -142,13 +143,16 @@ class StartPage(QScrollArea):
         grid = QGridLayout()
         grid.setHorizontalSpacing(SPACE_L)
         grid.setVerticalSpacing(SPACE_S // 2)
-        for row, id_ in enumerate(FIRST_KEYS):
-            spec = BY_ID[id_]
-            key = QLabel(spec.keys[0])
+        rows = -(-len(FIRST_KEYS) // KEY_COLUMNS)
+        for place, id_ in enumerate(FIRST_KEYS):
+            spec, row, first = BY_ID[id_], place % rows, 2 * (place // rows)
+            key, what = QLabel(spec.keys[0]), QLabel(spec.text.rstrip("\u2026"))
             key.setFont(scaled_font(key, 1.0, bold=True))
-            grid.addWidget(key, row, 0)
-            grid.addWidget(QLabel(spec.tip), row, 1)
-        grid.setColumnStretch(1, 1)
+            what.setToolTip(spec.tip)
+            grid.addWidget(key, row, first)
+            grid.addWidget(what, row, first + 1)
+        for pair in range(KEY_COLUMNS):
+            grid.setColumnStretch(2 * pair + 1, 1)
         column.addLayout(grid)
         column.addStretch(1)
         return column

@@ -148,7 +148,7 @@ def test_the_menu_of_a_pane_opens_within_the_one_event_loop(qtbot: QtBot, opened
     qtbot.waitUntil(lambda: seen == [True], timeout=LONG_MS)
     button.menu().actions()[2].trigger()
     assert session.pane_ids[1] == "bpg@psnr"
-    assert button.text() == "Here: Same PSNR"
+    assert button.text() == "\u2022 Same PSNR"
     assert opened.compare.panes[1].caption.choice.currentData() == "bpg"
     qtbot.waitUntil(lambda: opened.studio.idle, timeout=LONG_MS)
     assert opened.compare.panes[1].canvas.layers[0].name.endswith("same PSNR")

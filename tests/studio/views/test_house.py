@@ -180,6 +180,13 @@ def test_a_presentation_by_keys(qtbot: QtBot, opened: MainWindow) -> None:
     assert session.selected_frame is None, "the audience sees no frame of a block"
     session.tell("Saved somewhere")
     assert not opened.message_bar.isVisible()
+    figures = opened.compare.panes[0].caption
+    assert figures.figures[0].font().pointSizeF() > 1.4 * opened.font().pointSizeF()
+    assert (figures.name.isVisible(), figures.choice.isVisible()) == (True, False), "names, nothing to choose"
+    assert figures.name.text() == "Original"
+    opened.actions_by_id["theme_toggle"].trigger()
+    assert figures.figures[0].font().pointSizeF() > 1.4 * opened.font().pointSizeF()
+    opened.actions_by_id["theme_toggle"].trigger()
     assert stage.bar.caption.text() == "Four times"
     assert stage.bar.caption.font().pointSizeF() > 2 * opened.font().pointSizeF()
     press(qtbot, opened, Qt.Key.Key_Left)
@@ -194,6 +201,8 @@ def test_a_presentation_by_keys(qtbot: QtBot, opened: MainWindow) -> None:
     assert not opened.isFullScreen()
     assert opened.menuBar().isVisible()
     assert opened.docks["tuning"].isVisible()
+    assert figures.choice.isVisible()
+    assert session.selected_frame is not None
     assert not opened.actions_by_id["present"].isChecked()
 
 

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QRectF, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from codec.blockmap import BlockMap
 from tnc_studio.model.offsets import PLAN
 from tnc_studio.model.renditions import TNC
+from tnc_studio.theme.map_colors import color_table
 from tnc_studio.views import tuning_commands
 from tnc_studio.views.main_window import MainWindow
 from tnc_studio.views.overlay_painting import BlockOverlay, areas_of, hatch_lines, value_text
@@ -27,6 +29,32 @@ def with_branches(window: MainWindow) -> BlockMap:
     shown = window.session.rendition(TNC)
     window.session.show(replace(shown, maps={**shown.maps, "branch": branch}))
     return branch
+
+
+def test_a_legend_lies_on_the_pane_that_has_the_map(opened: MainWindow) -> None:
+    session, canvas = opened.session, opened.compare.panes[0].canvas
+    opened.actions_by_id["panes_1"].trigger()
+    opened.docks["rd"].hide()
+    opened.docks["tuning"].hide()
+    QApplication.processEvents()
+    session.view.set_scale(0.25)  # the corner is free of the picture
+    without = canvas.grab().toImage()
+    opened.actions_by_id["overlay_bits"].trigger()
+    shown = canvas.grab().toImage()
+    overlay = canvas.layers[0].overlay
+    assert overlay is not None
+    ends = color_table(overlay.block_map)[[0, -1], :3].astype(int)
+
+    def is_end(image: QImage, x: int, y: int, end: int) -> bool:
+        color = image.pixelColor(x, y)
+        return bool(np.abs(ends[end] - (color.blue(), color.green(), color.red())).max() < 24)
+
+    rows = [y for y in range(canvas.height() - 60, canvas.height()) if is_end(shown, 18, y, 0)]
+    assert len(rows) >= 6, "the lower end of the colour bar"
+    assert is_end(shown, 16 + 130, rows[2], 1), "its upper end"
+    assert not is_end(without, 18, rows[2], 0)
+    opened.actions_by_id["overlay_off"].trigger()
+    assert canvas.grab().toImage() == without
 
 
 def test_categories_are_coloured_hatched_and_named(opened: MainWindow) -> None:
