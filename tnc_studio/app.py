@@ -30,7 +30,7 @@ SAMPLE = "samples/street_768x432.png"
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="tnc-studio", description="The TNC picture codec beside BPG, VVC and JPEG.")
-    parser.add_argument("file", nargs="?", type=Path, help="picture, stream or session to open")
+    parser.add_argument("file", nargs="?", type=Path, help="picture, clip, stream or session to open")
     parser.add_argument("--headless", action="store_true", help="no window: write screenshot, streams and RD report")
     parser.add_argument("-o", "--out", type=Path, default=Path("out"), help="folder of a headless run (%(default)s)")
     parser.add_argument("--theme", choices=("light", "dark"), help="window colours")

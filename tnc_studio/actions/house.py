@@ -119,6 +119,15 @@ WINDOW_ACTIONS: tuple[ActionSpec, ...] = (
         "dock_rd", "Rate and distortion", "Window", "Show or hide the plot and the BD table", ("F3",), checkable=True
     ),
     ActionSpec(
+        "dock_timeline",
+        "Timeline",
+        "Window",
+        "Show or hide the timeline of a clip",
+        ("Shift+F3",),
+        checkable=True,
+        needs="clip",
+    ),
+    ActionSpec(
         "dock_maps", "Block maps", "Window", "Show or hide block maps and the block inspector", ("F7",), checkable=True
     ),
     ActionSpec("dock_stream", "Stream", "Window", "Show or hide the stream analyser", ("F4",), checkable=True),

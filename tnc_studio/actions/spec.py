@@ -30,8 +30,8 @@ class ActionSpec:
     checkable : bool
         Whether it is a switch.
     needs : str
-        "" always enabled; "source" with a document; "original" with a picture to encode; "tnc" with a TNC stream;
-        "blind" in a blind pair.
+        "" always enabled; "source" with a document; "original" with a picture to encode; "clip" with a clip; "codable"
+        with either; "tnc" with a TNC stream; "blind" in a blind pair; "overfitting" while blocks are over-fitted.
     separator : bool
         Whether a line precedes it.
     """

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from tnc_studio.actions.clip import CLIP_ACTIONS
 from tnc_studio.actions.compare import COMPARE_ACTIONS
 from tnc_studio.actions.house import FILE_ACTIONS, HELP_ACTIONS, SCENE_ACTIONS, WINDOW_ACTIONS
 from tnc_studio.actions.lab import LAB_ACTIONS
 from tnc_studio.actions.spec import ActionSpec
 from tnc_studio.actions.tuning import EDIT_ACTIONS, OVERLAY_ACTIONS
 
-MENUS = ("File", "Edit", "Encode", "View", "Compare", "Lab", "Scenes", "Window", "Help")
+MENUS = ("File", "Edit", "Encode", "View", "Compare", "Clip", "Lab", "Scenes", "Window", "Help")
 
 ACTIONS: tuple[ActionSpec, ...] = (
-    ActionSpec("open", "Open\u2026", "File", "Open a picture, a stream or a session", ("Ctrl+O",), "open", 11),
+    ActionSpec("open", "Open\u2026", "File", "Open a picture, a clip, a stream or a session", ("Ctrl+O",), "open", 11),
     ActionSpec(
         "save_stream",
         "Save stream\u2026",
@@ -62,7 +63,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Run the TNC encode and the anchors again",
         ("F5",),
         "encode",
-        needs="original",
+        needs="codable",
     ),
     ActionSpec(
         "cancel",
@@ -86,7 +87,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Encode",
         "More bits, better picture: QP down by a quarter",
         ("[",),
-        needs="original",
+        needs="codable",
         separator=True,
     ),
     ActionSpec(
@@ -95,7 +96,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Encode",
         "Fewer bits: QP up by a quarter",
         ("]",),
-        needs="original",
+        needs="codable",
     ),
     ActionSpec(
         "qp_down_big",
@@ -103,7 +104,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Encode",
         "QP down by two",
         ("Shift+[", "{"),
-        needs="original",
+        needs="codable",
     ),
     ActionSpec(
         "qp_up_big",
@@ -111,7 +112,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Encode",
         "QP up by two",
         ("Shift+]", "}"),
-        needs="original",
+        needs="codable",
     ),
     ActionSpec(
         "follow_bytes",
@@ -194,6 +195,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         separator=True,
     ),
     *COMPARE_ACTIONS,
+    *CLIP_ACTIONS,
     *LAB_ACTIONS,
     *SCENE_ACTIONS,
     *WINDOW_ACTIONS,

@@ -22,6 +22,9 @@ def pixel_values(rendition: Rendition, x: int, y: int, readout: Readout) -> tupl
     if image is None or not (0 <= x < image.width_px and 0 <= y < image.height_px):
         return ()
     if readout is Readout.CODE:
+        if rendition.moment is not None and rendition.moment.frame is not None:
+            luma, *chroma = rendition.moment.frame.planes
+            return int(luma[y, x]), *(int(plane[y // 2, x // 2]) for plane in chroma)
         picture = rendition.picture
         return () if picture is None else tuple(int(plane[y, x]) for plane in picture.planes)
     rgb = image.rgb_at(x, y)

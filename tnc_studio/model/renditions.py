@@ -13,9 +13,13 @@ from codec.display import screen_rgb
 from codec.errors import InputError
 from codec.picture import Picture
 from codec.run import Run
+from tnc_studio.model.moment import Moment
 
 ORIGINAL = "original"
 TNC = "tnc"
+TCM = "tcm"
+OWN_CODECS = (TNC, TCM)
+"""Our own codecs, for pictures and for clips: the others are compared with them."""
 STREAM = "stream"
 VARIANT_PREFIX = "tnc-"
 """Of renditions that TNC makes besides, when somebody looks: minutes of work, so nothing chooses them by itself."""
@@ -66,6 +70,13 @@ class DisplayImage:
     def of(cls, picture: Picture) -> DisplayImage:
         """Make the paintable form; costs a few ms per megapixel, so call it in a worker."""
         return cls(_pyramid(_bgrx(picture)))
+
+    @classmethod
+    def of_rgb(cls, rgb: np.ndarray) -> DisplayImage:
+        """Make the paintable form of `(H, W, 3)` uint8; in a worker, too."""
+        array = np.full((*rgb.shape[:2], 4), 255, np.uint8)
+        array[..., :3] = rgb[..., ::-1]
+        return cls(_pyramid(array))
 
     def pasted(self, picture: Picture, top: int, left: int) -> DisplayImage:
         """Make a copy with `picture` put over it at (top, left); quick where these are multiples of 64 px."""
@@ -146,6 +157,8 @@ class Rendition:
         Block maps that no run holds: of a preview, and those of the last encode until there is a new one.
     stale_maps : frozenset of str
         Ids of maps that belong to older settings.
+    moment : Moment or None
+        Which frame of a clip this is.
     """
 
     id: str
@@ -163,6 +176,7 @@ class Rendition:
     samples: Picture | None = None
     maps: Mapping[str, BlockMap] = field(default_factory=dict)
     stale_maps: frozenset[str] = frozenset()
+    moment: Moment | None = None
 
     @property
     def picture(self) -> Picture | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -11,14 +11,16 @@ from codec.blockmap import BlockMap
 from codec.rd.curves import BdRow
 from codec.rd.rows import RdRow
 from tnc_studio.model.blind import BlindTest, Side
+from tnc_studio.model.clip import Clip
 from tnc_studio.model.compare import Compare, CompareMode, Difference
 from tnc_studio.model.curves import Curves, Metric
 from tnc_studio.model.history import History
 from tnc_studio.model.lab import Lab
 from tnc_studio.model.log import Log
 from tnc_studio.model.observer import Event
+from tnc_studio.model.offer import Offer
 from tnc_studio.model.offsets import BLOCK_PX, Brush
-from tnc_studio.model.renditions import ORIGINAL, TNC, VARIANT_PREFIX, DisplayImage, Rendition
+from tnc_studio.model.renditions import ORIGINAL, STREAM, TCM, TNC, VARIANT_PREFIX, DisplayImage, Rendition
 from tnc_studio.model.scenes import Story
 from tnc_studio.model.settings import OWN, Tuning
 from tnc_studio.model.source import Source
@@ -100,6 +102,7 @@ class Session:
         self.curves = Curves()
         self.lab = Lab()
         self.source: Source | None = None
+        self.clip = Clip()
         self.stream: bytes = b""
         self.tuning = Tuning()
         self.tuning_restored = False  # it was put back for the picture that opens next
@@ -114,6 +117,7 @@ class Session:
         self.active_pane = 0
         self.labels: dict[str, str] = {ORIGINAL: "Original", TNC: "TNC"}
         self.followers: frozenset[str] = frozenset()  # ids of the anchors, which match TNC
+        self.other_offer = Offer()  # of clips while a picture is open, and the other way round
         self.renditions: dict[str, Rendition] = {}
         self.bd_rows: list[BdRow] = []
         self.notes = ""
@@ -124,6 +128,7 @@ class Session:
         self.source_changed: Event[[]] = Event()
         self.tuning_changed: Event[[]] = Event()
         self.rendition_changed: Event[[str]] = Event()
+        self.moment_changed: Event[[]] = Event()
         self.labels_changed: Event[[]] = Event()
         self.curves_changed: Event[[]] = Event()
         self.bd_changed: Event[[]] = Event()
@@ -141,7 +146,14 @@ class Session:
 
     def set_source(self, source: Source, stream: bytes = b"") -> None:
         """Open a document: forget renditions and curves of the one before."""
+        other_kind = (source.clip is not None) != self.on_clip
+        if other_kind:
+            self._exchange_offer()
         self.source = source
+        if source.clip is not None:
+            self.clip.open(source.clip, source.frame_count)
+        else:
+            self.clip.close()
         self.stream = stream
         self.renditions.clear()
         self.differences.clear()
@@ -154,7 +166,39 @@ class Session:
         self.tuning_restored = False
         self.view.set_picture_size(source.width_px, source.height_px)
         self.source_changed.emit()
+        if other_kind:
+            self.labels_changed.emit()
+            self.mend_panes()
+            self.panes_changed.emit()
+            self.metric_changed.emit()
         self.curves_changed.emit()
+
+    @property
+    def on_clip(self) -> bool:
+        """Whether the open document is a clip."""
+        return self.source is not None and self.source.clip is not None
+
+    @property
+    def own_id(self) -> str:
+        """Rendition of our own codec: TCM for clips, TNC for pictures."""
+        return TCM if self.on_clip else TNC
+
+    def _offer(self) -> Offer:
+        lasting = {id_: label for id_, label in self.labels.items() if id_ != STREAM and ":" not in id_}
+        return Offer(lasting, self.pane_ids, self.pane_count, self.followers, self.metric)
+
+    def offer_of(self, *, on_clip: bool) -> Offer:
+        """What panes offer for one kind of document, open or not."""
+        return self._offer() if on_clip == self.on_clip else self.other_offer
+
+    def _exchange_offer(self) -> None:
+        """Change what panes and plot offer from pictures to clips, or back."""
+        offer, self.other_offer = self.other_offer, self._offer()
+        self.labels = dict(offer.labels)
+        self.pane_ids, self.pane_count, self.active_pane = offer.pane_ids, offer.pane_count, 0
+        self.followers, self.metric = offer.followers, offer.metric
+        self.compare = replace(self.compare, reference=ORIGINAL, flicker=False, difference=Difference.OFF)
+        self.overlay = replace(self.overlay, map_id="")
 
     def tune(self, **changes: object) -> None:
         """Replace fields of the tuning; tells about it only if something changed."""
@@ -197,6 +241,13 @@ class Session:
         """Put a rendition in place of the one with its id."""
         self.renditions[rendition.id] = rendition
         self.rendition_changed.emit(rendition.id)
+
+    def show_moment(self, renditions: Iterable[Rendition], plan_maps: Mapping[str, BlockMap]) -> None:
+        """Put one frame of every rendition of a clip in place, all in one step."""
+        for rendition in renditions:
+            self.renditions[rendition.id] = rendition
+        self.plan_maps = dict(plan_maps)
+        self.moment_changed.emit()
 
     @property
     def visible_count(self) -> int:
@@ -298,16 +349,16 @@ class Session:
             return None
         rendition, planned = self.rendition(rendition_id), self.plan_maps.get(map_id)
         own = rendition.block_map(map_id)
-        if rendition_id not in (TNC, ORIGINAL) or (own is not None and map_id not in rendition.stale_maps):
+        if rendition_id not in (self.own_id, ORIGINAL) or (own is not None and map_id not in rendition.stale_maps):
             return own
         return planned if planned is not None else own
 
     def overlay_maps(self) -> dict[str, BlockMap]:
-        """Every block map that can be shown now: those of TNC and of the panes, and the planned ones."""
+        """Every block map that can be shown now: those of our codec and of the panes, and the planned ones."""
         maps: dict[str, BlockMap] = {}
-        for id_ in (TNC, *self.visible_ids):
+        for id_ in (self.own_id, *self.visible_ids):
             maps = {**self.rendition(id_).all_maps, **maps}
-        stale = self.rendition(TNC).stale_maps
+        stale = self.rendition(self.own_id).stale_maps
         return maps | {id_: one for id_, one in self.plan_maps.items() if id_ not in maps or id_ in stale}
 
     def set_brush(self, **changes: object) -> None:

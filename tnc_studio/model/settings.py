@@ -11,6 +11,7 @@ from typing import cast
 from codec.aq.settings import EVEN, AqScales
 from codec.quality import QP_MAX, QP_MIN, lmbda_of_qp
 from codec.tnc.settings import DEFAULT_QP, INR_FROM_EFFORT, Branch, EncodeSettings, ForcedBlock
+from tnc_studio.model.clip_tuning import ClipTuning
 from tnc_studio.model.offsets import OffsetGrid
 
 
@@ -90,6 +91,8 @@ class Tuning:
         What the anchors match.
     fixed_quality : mapping of str to float
         Quality per anchor id, for `Follow.FIXED`.
+    clip : ClipTuning
+        How a clip is coded.
     """
 
     qp: float = DEFAULT_QP
@@ -106,6 +109,7 @@ class Tuning:
     qp_map: OffsetGrid | None = None
     follow: Follow = Follow.BYTES
     fixed_quality: Mapping[str, float] = field(default_factory=dict)
+    clip: ClipTuning = field(default_factory=ClipTuning)
 
     @property
     def lmbda(self) -> float:

@@ -64,6 +64,16 @@ class Offsets:
 
 
 @dataclass(frozen=True)
+class ClipPlace:
+    """Where in a clip one is, and the range."""
+
+    frame: int = 0
+    first: int = 0
+    last: int = 0
+    looping: bool = True
+
+
+@dataclass(frozen=True)
 class Part:
     """One part of a session.
 
@@ -122,6 +132,19 @@ def _set_offsets(session: Session, saved: Offsets) -> None:
     session.view.changed.emit()
 
 
+def _get_clip(session: Session) -> ClipPlace:
+    clip = session.clip
+    return ClipPlace(clip.frame, *clip.span, clip.looping)
+
+
+def _set_clip(session: Session, place: ClipPlace) -> None:
+    if session.on_clip:
+        session.clip.set_playing(False)
+        session.clip.set_looping(place.looping)
+        session.clip.set_span(place.first, place.last)
+        session.clip.go(place.frame)
+
+
 def _set_compare(session: Session, compare: Compare) -> None:
     share = min(max(compare.wipe_share, 0.0), 1.0)
     compare = replace(compare, flicker=False, wipe_share=share, gain=next_gain(compare.gain, 0))
@@ -161,6 +184,7 @@ PARTS: tuple[Part, ...] = (
     Part("compare", Compare, lambda session: session.compare, _set_compare, look=True),
     Part("view", View, _get_view, _set_view, look=True),
     Part("offsets", Offsets, _get_offsets, _set_offsets, look=True),
+    Part("clip", ClipPlace, _get_clip, _set_clip, look=True),
 )  # fmt: skip
 """In the order in which they are put back."""
 
@@ -180,6 +204,10 @@ class SourceRef:
         False for a stream opened alone.
     picture, stream : str
         SHA-256 of an entry of the container, "" where the file at `path` is meant.
+    clip : bool
+        Whether it is a clip.
+    raw : str
+        Format of a clip's samples, where the file itself does not tell it.
     """
 
     name: str
@@ -188,6 +216,8 @@ class SourceRef:
     has_original: bool = True
     picture: str = ""
     stream: str = ""
+    clip: bool = False
+    raw: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`Source`: what is open, a picture or a stream without its original."""
+"""`Source`: what is open, a picture, a stream without its original, or a clip."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codec.picture import Picture
+from codec.video.frame import VideoFormat
+from codec.video.source import VIDEO_SUFFIXES
+from tnc_studio.model.raw import RawFormat
 
 PICTURE_SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".webp", ".avif", ".jxl", ".heic", ".heif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm",
@@ -15,6 +18,7 @@ CODED_SUFFIXES = (".bpg",)
 """What panes show beside those: coded by somebody else, no original."""
 STREAM_SUFFIXES = (".tnc",)
 SESSION_SUFFIXES = (".tncs",)
+CLIP_SUFFIXES = VIDEO_SUFFIXES
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,16 +28,25 @@ class Source:
     Attributes
     ----------
     picture : Picture
-        The original; for a stream opened alone, what it decodes to.
+        The original; for a stream opened alone, what it decodes to; of a clip, its first frame.
     path : Path or None
         Where it came from.
     has_original : bool
-        False for a stream opened alone: there is nothing to compare it with, and nothing to encode.
+        Whether there is a picture to encode: not for a stream opened alone, nor for a clip.
+    clip : VideoFormat or None
+        What the frames of a clip share; None for a picture.
+    frame_count : int
+        Number of frames.
+    raw : RawFormat or None
+        What was told about the samples of a clip that says nothing itself.
     """
 
     picture: Picture
     path: Path | None = None
     has_original: bool = True
+    clip: VideoFormat | None = None
+    frame_count: int = 1
+    raw: RawFormat | None = None
 
     @property
     def name(self) -> str:

@@ -104,6 +104,8 @@ class AnchorService(QObject):
         An anchor that is on screen for the first time begins its ladder.
         """
         session = self._session
+        if session.on_clip:  # its anchors are others
+            return
         for id_ in [id_ for id_ in session.renditions if OWN in id_ and id_ not in session.pane_ids]:
             del session.renditions[id_]  # no pane shows it any more
         if self._on_screen & self._waiting:

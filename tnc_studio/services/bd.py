@@ -8,7 +8,7 @@ from codec.jobs import CancelToken, Progress
 from codec.rd.curves import BdOptions, BdRow, Curve, bd_table, curves_of
 from codec.rd.rows import RdRow
 from tnc_studio.model.lab import AVERAGE, EACH, LIVE, merged
-from tnc_studio.model.renditions import TNC
+from tnc_studio.model.renditions import OWN_CODECS
 from tnc_studio.model.session import Session
 from tnc_studio.services.jobs import FILES, JobService
 from tnc_studio.services.trouble import report
@@ -52,10 +52,10 @@ def shown_picture(session: Session) -> str:
 
 
 def bd_rows(curves: Sequence[Curve], reference: str, options: BdOptions) -> list[BdRow]:
-    """TNC's curves against each other curve, or every curve against the one of a name."""
+    """Our curves against each other curve, or every curve against the one of a name."""
     if reference == EACH:
-        own = [curve for curve in curves if curve.codec == TNC]
-        others = [curve for curve in curves if curve.codec != TNC]
+        own = [curve for curve in curves if curve.codec in OWN_CODECS]
+        others = [curve for curve in curves if curve.codec not in OWN_CODECS]
         return [row for other in others for row in bd_table(own, other, options)]
     found = next((curve for curve in curves if curve.name == reference), None)
     return [] if found is None else bd_table(curves, found, options)

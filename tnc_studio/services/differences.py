@@ -26,6 +26,7 @@ class DifferenceService:
         session.panes_changed.connect(self.update)
         session.source_changed.connect(self._made.clear)
         session.rendition_changed.connect(lambda _: self.update())
+        session.moment_changed.connect(self.update)
 
     def update(self) -> None:
         """Ask for what is missing."""

@@ -17,8 +17,9 @@ from tnc_studio.services.variants import VARIANTS
 REACH = 24
 """Largest error that the histogram tells apart, in code values."""
 PICTURES_MAX = 4
-GROUPS = ("Branch", "Costs", "Bits", "Quality", "QP", "Signal")
+GROUPS = ("Branch", "Costs", "Bits", "Quality", "QP", "Motion", "Signal")
 QUALITY_IDS, SIGNAL_IDS = ("mse", "psnr"), ("texture", "flatness", "noise", "latent_energy")
+MOTION_IDS = ("motion", "vectors", "lookahead_vectors", "inter_share", "mode")
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,7 @@ def inspect_block(session: Session) -> BlockDetail | None:
     if session.selected is None or source is None or window is None:
         return None
     x, y = session.selected
-    maps, stale = session.overlay_maps(), session.rendition(TNC).stale_maps
+    maps, stale = session.overlay_maps(), session.rendition(session.own_id).stale_maps
     decoded = session.rendition(TNC).picture
     histogram = None
     if source.has_original and decoded is not None:
@@ -95,17 +96,19 @@ def group_of(map_id: str) -> str:
     """Which group a map belongs to, by its id."""
     if map_id.startswith("branch"):
         return "Branch"
-    if map_id == "j" or map_id.startswith(("j_", "cost")):
+    if map_id == "j" or map_id.startswith(("j_", "cost")) or map_id.endswith("_cost"):
         return "Costs"
     if "bits" in map_id:
         return "Bits"
     if map_id in QUALITY_IDS:
         return "Quality"
+    if map_id in MOTION_IDS:
+        return "Motion"
     return "Signal" if map_id in SIGNAL_IDS else "QP"
 
 
 def _pictures(session: Session) -> list[tuple[str, DisplayImage]]:
-    ids = dict.fromkeys((ORIGINAL, TNC, *VARIANTS, *session.visible_ids))
+    ids = dict.fromkeys((ORIGINAL, session.own_id, *VARIANTS, *session.visible_ids))
     shown: list[tuple[str, DisplayImage]] = []
     for id_ in ids:
         image = session.rendition(id_).image

@@ -17,6 +17,8 @@ DEVICE = "device"
 ANCHORS = "anchors"
 SLOW_ANCHORS = "slow anchors"
 FILES = "files"
+PLAYER = "player"
+LANES = (DEVICE, ANCHORS, SLOW_ANCHORS, FILES, PLAYER)
 
 
 def limit_torch_threads() -> int:
@@ -32,8 +34,9 @@ class JobService(QObject):
     """Runs work off the UI thread.
 
     The device lane is the only thread that runs the network; two lanes wait for external programs, one of them for
-    the slow encoders so that the quick ones never queue behind them; the files lane reads and writes. Each lane is
-    one thread and each external program uses one, so they never multiply.
+    the slow encoders so that the quick ones never queue behind them; the files lane reads and writes, and one
+    decodes frames of clips for the panes. Each lane is one thread and each external program uses one, so they never
+    multiply.
     """
 
     changed = Signal()
@@ -47,7 +50,7 @@ class JobService(QObject):
         self.ended: Event[[Job, BaseException | None]] = Event()
         self._stopped = False
         self._collector = UiThreadCollector(self)
-        self._lanes = {name: Lane(name, self._post, self._tell) for name in (DEVICE, ANCHORS, SLOW_ANCHORS, FILES)}
+        self._lanes = {name: Lane(name, self._post, self._tell) for name in LANES}
 
     def submit(
         self,
@@ -76,6 +79,10 @@ class JobService(QObject):
 
         job.done, job.failed = finished, broke
         return self._lanes[lane].submit(job)
+
+    def post(self, function: Callable[[], None]) -> None:
+        """Call a function on the UI thread; how work that goes on hands over what is finished already."""
+        self._post(function)
 
     def cancel(self, *channels: str) -> None:
         """Cancel the jobs of some channels (a trailing `*` matches the rest), or everything when none is named."""

@@ -13,9 +13,11 @@ from codec.files import read_picture, write_picture
 from codec.jobs import CancelToken, check
 from codec.picture import Picture
 from tnc_studio.model.history import KeptRun
+from tnc_studio.model.raw import RawFormat
 from tnc_studio.model.renditions import DisplayImage
 from tnc_studio.model.snapshot import ExternalRef, SessionDocument, SourceRef, document_from_plain, document_to_plain
 from tnc_studio.model.source import STREAM_SUFFIXES
+from tnc_studio.services.clips import LoadedClip, load_clip
 from tnc_studio.services.container import MANIFEST, PICTURES, STREAMS, Reader, sha256, write_folder
 
 Externals = Sequence[tuple[ExternalRef, Picture]]
@@ -33,6 +35,7 @@ class Loaded:
     image: DisplayImage | None
     stream: bytes
     externals: tuple[tuple[ExternalRef, Picture | None], ...] = ()
+    clip: LoadedClip | None = None
 
 
 def write_autosave(
@@ -85,6 +88,8 @@ def load(reader: Reader, where: str, cancel: CancelToken | None = None) -> Loade
     source = document.source
     if source is None:
         return Loaded(document, tuple(runs), None, None, b"")
+    if source.clip:
+        return Loaded(document, tuple(runs), None, None, b"", clip=_clip_at(source))
     if not source.has_original:
         data = reader.read(STREAMS + source.stream)
         return Loaded(document, tuple(runs), None, None, data)
@@ -115,6 +120,20 @@ def _picture_at(source: SourceRef) -> Picture:
             hint="put it back there, or open a bundle, which holds it",
         )  # fmt: skip
     return read_picture(path)
+
+
+def _clip_at(source: SourceRef) -> LoadedClip:
+    path = Path(source.path)
+    if not source.path or not path.is_file():
+        raise InputError(
+            f"the clip {source.name} of the session is missing", where=source.path or source.name,
+            hint="put it back there",
+        )  # fmt: skip
+    loaded = load_clip(path, RawFormat.parse(source.raw))
+    if loaded.picture.source_hash != source.source_hash:
+        loaded.source.close()
+        raise InputError("the clip is not the one of the session", where=source.path, hint="put the old one back")
+    return loaded
 
 
 def picture_entry(picture: Picture) -> tuple[str, tuple[str, bytes]]:

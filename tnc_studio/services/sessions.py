@@ -18,6 +18,7 @@ from tnc_studio.model.observer import Event
 from tnc_studio.model.session import Session, Severity
 from tnc_studio.model.snapshot import RunRef, SessionDocument, SourceRef, apply_parts, elsewhere, parts_of
 from tnc_studio.model.source import Source
+from tnc_studio.services.clips import ClipService
 from tnc_studio.services.container import MANIFEST, STREAMS, FolderReader, ZipReader, sha256, write_zip
 from tnc_studio.services.documents import Documents
 from tnc_studio.services.gallery import RUN, Gallery
@@ -38,7 +39,7 @@ from tnc_studio.services.trouble import report
 AUTOSAVE_MS = 2000
 KEPT_FOLDERS = 3
 """How many sessions of the past stay to be continued."""
-AFTER_PICTURE = ("panes", "compare", "view", "offsets")
+AFTER_PICTURE = ("panes", "compare", "view", "offsets", "clip")
 """Parts that need the picture and its renditions."""
 
 
@@ -52,14 +53,16 @@ class SessionService(QObject):
     """
 
     def __init__(
-        self, session: Session, jobs: JobService, documents: Documents, history: HistoryService, gallery: Gallery
-    ) -> None:
+        self, session: Session, jobs: JobService, documents: Documents, history: HistoryService, gallery: Gallery,
+        clips: ClipService,
+    ) -> None:  # fmt: skip
         super().__init__()
         self._session = session
         self._jobs = jobs
         self._documents = documents
         self._history = history
         self._gallery = gallery
+        self._clips = clips
         self.docks: Callable[[], Mapping[str, bool]] = dict
         self.set_docks: Callable[[Mapping[str, bool]], None] = lambda docks: None
         self.restored: Event[[]] = Event()
@@ -75,7 +78,7 @@ class SessionService(QObject):
             session.source_changed, session.tuning_changed, session.panes_changed, session.overlay_changed,
             session.metric_changed, session.notes_changed, session.history.changed, session.story.changed,
             session.curves_changed, session.view.changed, session.compare_changed,
-            session.lab.view_changed, session.lab.plan_changed,
+            session.lab.view_changed, session.lab.plan_changed, session.clip.frame_changed, session.clip.span_changed,
         ):  # fmt: skip
             event.connect(self.touch)
 
@@ -98,7 +101,8 @@ class SessionService(QObject):
         if source is not None:
             path = str(source.path.absolute()) if source.path is not None else ""
             stream = entry(session.stream) if session.stream and not source.has_original else ""
-            ref = SourceRef(source.name, path, source.picture.source_hash, source.has_original, "", stream)
+            ref = SourceRef(source.name, path, source.picture.source_hash, source.has_original, "", stream,
+                            source.clip is not None, source.raw.text() if source.raw is not None else "")  # fmt: skip
         document = SessionDocument(
             codec.__version__, now(), ref, parts_of(session),
             tuple(RunRef.of(run, entry(run.stream)) for run in session.history.runs),
@@ -118,6 +122,8 @@ class SessionService(QObject):
         source = self._session.source
         if source is None:
             raise InputError("there is nothing to save: no picture is open")
+        if bundle and source.clip is not None:
+            raise InputError("a clip is too large for a bundle", hint="save the session: it names the clip's file")
         document, streams = self.document()
         inside = source.has_original and (bundle or source.path is None)
         externals = [(one, picture) for one, picture in self._gallery.externals() if bundle or not one.path]
@@ -192,6 +198,8 @@ class SessionService(QObject):
         if ref is not None and loaded.picture is not None and loaded.image is not None:
             # Of a bundle's picture no file is known here: the sessions that follow hold it, too.
             self._documents.show_picture(loaded.picture, loaded.image, Path(ref.path) if ref.path else None)
+        elif loaded.clip is not None:
+            self._clips.show(loaded.clip)
         elif ref is not None and loaded.stream:
             self._documents.open_stream(Path(ref.path or ref.name), loaded.stream, alone=True)
         for row in document.rows:

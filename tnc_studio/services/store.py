@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings, QUrl
@@ -12,6 +13,7 @@ from codec.errors import CodecError
 from tnc_studio.model.curves import Metric
 from tnc_studio.model.preferences import PREFERENCES
 from tnc_studio.model.presets import BUILT_IN, Preset, from_json, to_json
+from tnc_studio.model.raw import RawFormat
 from tnc_studio.model.session import DEFAULT_PANE_COUNT, DEFAULT_PANES, PANES_MAX, PANES_MIN, Session
 from tnc_studio.model.settings import Follow, Tuning
 
@@ -88,6 +90,14 @@ class Store:
         """Forget a preset of the user's."""
         self._settings.remove(f"presets/{_key(name)}")
 
+    def raw_format(self, path: Path) -> RawFormat | None:
+        """Size and format that a file of samples had the last time."""
+        return RawFormat.parse(self._text(f"raw/{_key(str(path.absolute()))}", ""))
+
+    def set_raw_format(self, path: Path, chosen: RawFormat) -> None:
+        """Remember the size and format of a file of samples."""
+        self._settings.setValue(f"raw/{_key(str(path.absolute()))}", chosen.text())
+
     @property
     def folder(self) -> str:
         """Folder of the last file dialog."""
@@ -126,10 +136,12 @@ class Store:
 
     def save_session(self, session: Session) -> None:
         """Keep the choices that outlive a picture."""
-        self._settings.setValue("panes/ids", list(session.pane_ids))
-        self._settings.setValue("panes/count", session.pane_count)
+        for on_clip, group in ((False, "panes"), (True, "clip-panes")):
+            offer = session.offer_of(on_clip=on_clip)
+            self._settings.setValue(f"{group}/ids", list(offer.pane_ids))
+            self._settings.setValue(f"{group}/count", offer.pane_count)
         self._settings.setValue("follow", session.tuning.follow.value)
-        self._settings.setValue("metric", session.metric.value)
+        self._settings.setValue("metric", session.offer_of(on_clip=False).metric.value)
         self._settings.setValue("qp", session.tuning.qp)
 
     def load_session(self, session: Session) -> None:
@@ -138,6 +150,7 @@ class Store:
         if isinstance(ids, list) and len(ids) == PANES_MAX and all(name in session.labels for name in ids):
             session.pane_ids = tuple(str(name) for name in ids)
         session.mend_panes()
+        self._load_clip_panes(session)
         try:
             count = int(self._text("panes/count", str(DEFAULT_PANE_COUNT)))
             qp = float(self._text("qp", str(session.tuning.qp)))
@@ -152,6 +165,16 @@ class Store:
         session.metric = metric
         session.panes_changed.emit()
         session.metric_changed.emit()
+
+    def _load_clip_panes(self, session: Session) -> None:
+        offer = session.other_offer
+        ids = self._settings.value("clip-panes/ids", [])
+        count = self._text("clip-panes/count", "")
+        if isinstance(ids, list) and len(ids) == PANES_MAX and all(name in offer.labels for name in ids):
+            offer = replace(offer, pane_ids=tuple(str(name) for name in ids))
+        if count.isdigit() and PANES_MIN <= int(count) <= PANES_MAX:
+            offer = replace(offer, pane_count=int(count))
+        session.other_offer = offer
 
     def save_window(self, window: QMainWindow) -> None:
         """Keep size, place and docks."""

@@ -12,15 +12,17 @@ from codec.anchors.registry import anchors as registered_anchors
 from codec.errors import CodecError
 from codec.quality import QP_MAX, QP_MIN, snap_qp
 from codec.rd.database import RdDatabase
+from tnc_studio.model.clip_tuning import ClipTuning
 from tnc_studio.model.offsets import PLAN, OffsetGrid, painted
 from tnc_studio.model.presets import Preset
 from tnc_studio.model.renditions import TNC, State
 from tnc_studio.model.session import Session
 from tnc_studio.model.settings import Follow, Tuning, anchor_of, with_follow
-from tnc_studio.model.source import SESSION_SUFFIXES
+from tnc_studio.model.source import CLIP_SUFFIXES, SESSION_SUFFIXES
 from tnc_studio.model.undo import Step, UndoLog
 from tnc_studio.services.anchors import AnchorService
 from tnc_studio.services.bd import BdService
+from tnc_studio.services.clips import ClipService
 from tnc_studio.services.differences import DifferenceService
 from tnc_studio.services.documents import Documents
 from tnc_studio.services.encoder import EncoderFactory, TncFactory
@@ -28,6 +30,7 @@ from tnc_studio.services.gallery import Gallery
 from tnc_studio.services.history import HistoryService
 from tnc_studio.services.jobs import JobService
 from tnc_studio.services.lab import LabService
+from tnc_studio.services.lookahead import LookaheadService
 from tnc_studio.services.plan import PlanService
 from tnc_studio.services.points import PointService
 from tnc_studio.services.reports import ReportService
@@ -66,6 +69,8 @@ class Studio:
         self.jobs = JobService()
         self.factory: EncoderFactory = factory if factory is not None else TncFactory(database=database)
         self.documents = Documents(self.session, self.jobs, self.factory)
+        self.clips = ClipService(self.session, self.jobs)
+        self.lookahead = LookaheadService(self.session, self.jobs, self.clips)
         self.tnc = TncService(self.session, self.jobs, self.factory)
         self.plan = PlanService(self.session, self.jobs)
         self.undo_log = UndoLog(time.monotonic)
@@ -79,7 +84,7 @@ class Studio:
         self.gallery = Gallery(self.session, self.jobs, self.factory)
         self.history = HistoryService(self.session, self.jobs, self.factory, self.anchors, self.gallery)
         self.reports = ReportService(self.session, self.jobs)
-        self.sessions = SessionService(self.session, self.jobs, self.documents, self.history, self.gallery)
+        self.sessions = SessionService(self.session, self.jobs, self.documents, self.history, self.gallery, self.clips)
         self.lab = LabService(self.session, self.jobs, database)
         self.points = PointService(
             self.session, self.jobs, self.gallery, database, self.documents.open, lambda name: self.lab.paths.get(name)
@@ -91,9 +96,11 @@ class Studio:
         self.tnc.settled.connect(self._keep_run)
 
     def open(self, path: Path) -> None:
-        """Open a picture, a stream or a session."""
+        """Open a picture, a clip, a stream or a session."""
         if path.suffix.lower() in SESSION_SUFFIXES:
             self.sessions.open(path)
+        elif path.suffix.lower() in CLIP_SUFFIXES:
+            self.clips.open(path)
         else:
             self.documents.open(path)
 
@@ -110,6 +117,8 @@ class Studio:
             self.tnc.start()
             self.anchors.start()
             self.points.opened()
+        else:
+            self.anchors.start()  # there is nothing to begin, and what was there is over
 
     def _keep_run(self) -> None:
         """Every settled TNC encode stays selectable."""
@@ -187,12 +196,30 @@ class Studio:
             self._apply(tuning)
 
     def set_qp(self, qp: float) -> None:
-        """Move the slider."""
+        """Move the slider: that of pictures, or that of clips where one is open."""
+        if self.session.on_clip:
+            self.edit_clip("QP", "clip qp", qp=snap_qp(qp))
+            return
         self.edit("QP", "qp", qp=snap_qp(qp), target_bpp=None, target_psnr_db=None, target_bytes=None)
 
     def step_qp(self, delta: float) -> None:
         """Move the slider by some QP."""
-        self.set_qp(min(max(self.session.tuning.qp + delta, QP_MIN), QP_MAX))
+        tuning = self.session.tuning
+        now = tuning.clip.qp if self.session.on_clip else tuning.qp
+        self.set_qp(min(max(now + delta, QP_MIN), QP_MAX))
+
+    def edit_clip(self, text: str, kind: str = "", **changes: object) -> None:
+        """Change settings of the TCM encode, undoably; fields of `ClipTuning` or of its lookahead."""
+        clip = self.session.tuning.clip
+        own = {name: value for name, value in changes.items() if name in {one.name for one in fields(ClipTuning)}}
+        ahead = {name: value for name, value in changes.items() if name not in own}
+        try:
+            lookahead = replace(clip.lookahead, **ahead)  # type: ignore[arg-type]
+        except CodecError as error:
+            report(self.session, error, text)
+            self.session.tuning_changed.emit()  # the controls go back to what holds
+            return
+        self.edit(text, kind, clip=replace(clip, lookahead=lookahead, **own))  # type: ignore[arg-type]
 
     def use_tuning(self, tuning: Tuning) -> None:
         """Set the whole panel, and encode; one undoable step."""
@@ -201,7 +228,11 @@ class Studio:
         )
 
     def set_memory_limit(self, limit_bytes: int) -> None:
-        """Cap what decoded pictures of earlier encodes occupy: one half for the anchors', one for TNC's."""
+        """Cap what decoded pictures of earlier encodes occupy: one half for the anchors', one for TNC's.
+
+        A quarter of it may be taken by frames of the open clip besides.
+        """
+        self.clips.player.set_limit(limit_bytes // 4)
         self.anchors.cache.set_limit(limit_bytes // 2)
         self.gallery.set_limit(limit_bytes // 2)
 
@@ -300,4 +331,7 @@ class Studio:
         self.lab.stop()
         self.tnc.stop()
         self.anchors.stop()
+        self.lookahead.stop()
+        self.clips.player.stop()
         self.jobs.stop()
+        self.clips.player.close()

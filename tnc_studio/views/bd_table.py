@@ -55,6 +55,7 @@ class BdTable(QWidget):
         for event in (session.metric_changed, session.lab.view_changed, session.curves_changed,
                       session.lab.rows_changed):  # fmt: skip
             event.connect(self._refresh_options)
+        session.labels_changed.connect(self._refresh_options)
         self._refresh_options()
         self.refresh()
 
@@ -94,7 +95,7 @@ class BdTable(QWidget):
         return box
 
     def _dressed(self, table: QTableWidget) -> QTableWidget:
-        table.setAccessibleName("BD-rate of TNC against each anchor")
+        table.setAccessibleName("BD-rates")
         table.verticalHeader().hide()
         table.setShowGrid(False)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -141,12 +142,13 @@ class BdTable(QWidget):
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 item.setToolTip(tip)
                 table.setItem(index, place, item)
-        self.note.setText(bd_note(rows, each=each, metric=session.metric.value))
+        who = f"{session.labels.get(session.own_id, '')} needs fewer bits" if each else "fewer bits than the reference"
+        self.note.setText(bd_note(rows, who=who, metric=session.metric.value))
 
     def _refresh_options(self) -> None:
         session, view = self._session, self._session.lab.view
         curves = curves_of(shown_rows(session))
-        entries = [("TNC against each", EACH)]
+        entries = [(f"{session.labels.get(session.own_id, '')} against each", EACH)]
         labels = curve_labels(curves, session.labels)
         entries += [(f"All against {label}", curve.name) for curve, label in zip(curves, labels, strict=True)]
         if view.reference not in [name for _, name in entries]:
@@ -207,13 +209,12 @@ def bd_text(result: BdResult | None, unit: str, decimals: int) -> tuple[str, str
     return f"{signed(result.value, decimals)}{unit}", tip
 
 
-def bd_note(rows: list[BdRow], *, each: bool, metric: str) -> str:
+def bd_note(rows: list[BdRow], *, who: str, metric: str) -> str:
     """Say how to read the table."""
     results = [result for row in rows for result in row.rate[metric].values() if not result.reason]
     if not results:
         return "Figures appear once two curves have four points each."
     low, high = min(result.low for result in results), max(result.high for result in results)
-    who = "TNC needs fewer bits" if each else "fewer bits than the reference"
     pictures = len({name for row in rows for name in row.rate[metric]})
     mean = f" Mean of {pictures} pictures." if pictures > 1 else ""
     within = f"{METRICS[metric].short} within {low:.1f}\u2013{high:.1f}"

@@ -16,8 +16,8 @@ from PySide6.QtWidgets import (
 )
 
 from tnc_studio.model.captions import Caption, caption
+from tnc_studio.model.clip_captions import clip_caption
 from tnc_studio.model.compare import CompareMode
-from tnc_studio.model.renditions import TNC
 from tnc_studio.model.session import Session
 from tnc_studio.model.settings import OWN, Follow, anchor_of, own_follow
 from tnc_studio.theme.codec_colors import codec_color
@@ -77,7 +77,7 @@ class PaneCaption(QFrame):
             figures.addWidget(label)
         figures.addStretch(1)
         self.status = ElidedLabel()
-        self.status.setAccessibleName("Quality and mismatch against TNC")
+        self.status.setAccessibleName("Quality and mismatch")
         self.settings = ElidedLabel()
         self.settings.setObjectName("muted")
         self.settings.setAccessibleName("Settings")
@@ -165,7 +165,11 @@ class PaneCaption(QFrame):
         own_name = session.labels.get(rendition_id, rendition_id)
         self.name.setText(BLIND_NAMES[min(self._index, 1)] if blind else own_name)
         channels = len(session.source.picture.planes) if session.source else 3
-        text = caption(rendition, session.rendition(TNC), session.tuning.follow_of(rendition_id), channels)
+        if session.on_clip:
+            text = clip_caption(rendition, session.clip)
+        else:
+            follow = session.tuning.follow_of(rendition_id)
+            text = caption(rendition, session.rendition(session.own_id), follow, channels)
         if blind:
             text = Caption("", "", "", "which is which shows after the vote", "")
         for label, value in zip(self.figures, (text.size, text.rate, text.psnr), strict=True):

@@ -18,6 +18,8 @@ NEEDS = {
     "original": "needs an open picture",
     "tnc": "needs a TNC stream",
     "blind": "needs a blind pair",
+    "codable": "needs an open picture or clip",
+    "clip": "needs an open clip",
 }
 SIZE = QSize(640, 420)
 COLUMN_WIDTHS_PX = (330, 130)

@@ -92,6 +92,7 @@ class CompareView(QWidget):
         session.tuning_changed.connect(self.refresh)
         session.compare_changed.connect(self._compare_changed)
         session.rendition_changed.connect(self._refresh_one)
+        session.moment_changed.connect(self.refresh)
         session.difference_changed.connect(lambda _: self._refresh_canvases())
         for event in (session.overlay_changed, session.maps_changed, session.selection_changed):
             event.connect(self._refresh_canvases)
@@ -205,7 +206,7 @@ class CompareView(QWidget):
 
     def _refresh_one(self, rendition_id: str) -> None:
         # A new TNC also changes what the anchors' mismatches are against.
-        shown = (*self._session.visible_ids, "tnc", self._session.compare.reference)
+        shown = (*self._session.visible_ids, self._session.own_id, self._session.compare.reference)
         if rendition_id in shown:
             self.refresh()
 

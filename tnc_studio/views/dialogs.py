@@ -27,24 +27,33 @@ from PySide6.QtWidgets import (
 import codec
 from codec.anchors.base import Anchor
 from tnc_studio.actions.table import keyboard_rows
-from tnc_studio.model.source import CODED_SUFFIXES, PICTURE_SUFFIXES, SESSION_SUFFIXES, STREAM_SUFFIXES
+from tnc_studio.model.source import (
+    CLIP_SUFFIXES,
+    CODED_SUFFIXES,
+    PICTURE_SUFFIXES,
+    SESSION_SUFFIXES,
+    STREAM_SUFFIXES,
+)
 from tnc_studio.theme.tokens import SPACE_L, SPACE_M
 from tnc_studio.views.widgets import muted_label, scaled_font
 
 
 def open_filter() -> str:
     """Name filter of the open dialog."""
-    every = " ".join(f"*{suffix}" for suffix in (*PICTURE_SUFFIXES, *STREAM_SUFFIXES, *SESSION_SUFFIXES))
-    pictures = " ".join(f"*{suffix}" for suffix in PICTURE_SUFFIXES)
-    return (
-        f"Pictures, streams and sessions ({every});;Pictures ({pictures});;TNC streams (*.tnc);;"
-        "Sessions (*.tncs);;All files (*)"
-    )
+    kinds = {
+        "Pictures": PICTURE_SUFFIXES, "Clips": CLIP_SUFFIXES, "Streams": STREAM_SUFFIXES,
+        "Sessions": SESSION_SUFFIXES,
+    }  # fmt: skip
+    every = [suffix for suffixes in kinds.values() for suffix in suffixes]
+    filters = {"Pictures, clips, streams and sessions": every, **kinds}
+    lines = [f"{name} ({' '.join(f'*{suffix}' for suffix in suffixes)})" for name, suffixes in filters.items()]
+    return ";;".join([*lines, "All files (*)"])
 
 
 def ask_open(parent: QWidget, folder: str) -> Path | None:
     """Ask for a file to open."""
-    name, _ = QFileDialog.getOpenFileName(parent, "Open a picture, a stream or a session", folder, open_filter())
+    title = "Open a picture, a clip, a stream or a session"
+    name, _ = QFileDialog.getOpenFileName(parent, title, folder, open_filter())
     return Path(name) if name else None
 
 

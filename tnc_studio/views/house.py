@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 BOTTOM, RIGHT = Qt.DockWidgetArea.BottomDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
 SMALLEST_REGION_PX = 16
+LOW_WINDOW_PX = 900
+"""Below this height timeline and plot share one place."""
 FITTING_REGION_PX = 192
 """Side of a region that is marked while the whole picture is seen."""
 
@@ -58,7 +60,7 @@ def house_handlers(window: MainWindow) -> dict[str, Callable[[], object]]:
         "start_page": lambda: window.house.toggle_start_page(),
         "codecs": lambda: window.show_dialog(CodecsDialog(window.studio, window)),
     }
-    for id_ in ("tuning", "maps", "rd", "stream", "runs", "scenes", "notes", "log"):
+    for id_ in ("tuning", "maps", "timeline", "rd", "stream", "runs", "scenes", "notes", "log"):
         handlers[f"dock_{id_}"] = lambda id_=id_: window.house.toggle_dock(id_)  # type: ignore[misc]
     return handlers
 
@@ -95,6 +97,7 @@ class House(QObject):
         sessions.saved.connect(self._saved)
         sessions.restored.connect(lambda: window.message_bar.withdraw("continue_past"))
         self._session.source_changed.connect(self._show_panes)
+        self._session.source_changed.connect(self._show_timeline)
         self._studio.jobs.ended.connect(self._job_ended)
         self.presentation.ended.connect(self.refresh_actions)
         self.presentation.ended.connect(window.message_bar.come_back)
@@ -193,6 +196,17 @@ class House(QObject):
 
     def _show_panes(self) -> None:
         self._window.stack.setCurrentWidget(self._window.compare)
+
+    def _show_timeline(self) -> None:
+        """A clip brings the timeline with it, a picture has none."""
+        window = self._window
+        dock = window.docks["timeline"]
+        if dock.isHidden() == self._session.on_clip:
+            if self._session.on_clip and window.height() < LOW_WINDOW_PX:
+                window.tabifyDockWidget(window.docks["rd"], dock)  # pictures matter more than two panels at once
+            dock.setVisible(self._session.on_clip)
+            window.default_layout()
+            dock.raise_()
 
     def toggle_start_page(self) -> None:
         """Show the start page, or go back to the panes where there is something in them."""

@@ -36,7 +36,9 @@ class BlockInspector(QWidget):
         self.histogram = ErrorHistogram()
         self.branch_text = muted_label()
         self.buttons: dict[str | None, QPushButton] = {}
-        line = QHBoxLayout()
+        self._branches = QWidget()
+        line = QHBoxLayout(self._branches)
+        line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(SPACE_S)
         for branch, text in CHOICES:
             button = self.buttons[branch] = QPushButton(text)
@@ -51,9 +53,8 @@ class BlockInspector(QWidget):
         column = QVBoxLayout(self._body)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE_S)
-        for widget in (self.pictures, self.values, self.histogram, self.branch_text):
+        for widget in (self.pictures, self.values, self.histogram, self.branch_text, self._branches):
             column.addWidget(widget)
-        column.addLayout(line)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE_S)
@@ -61,7 +62,8 @@ class BlockInspector(QWidget):
         layout.addWidget(self._body)
         session = studio.session
         for event in (session.selection_changed, session.overlay_changed, session.maps_changed,
-                      session.tuning_changed, session.source_changed, session.panes_changed):  # fmt: skip
+                      session.tuning_changed, session.source_changed, session.panes_changed,
+                      session.moment_changed):  # fmt: skip
             event.connect(self.refresh)
         session.rendition_changed.connect(lambda _: self.refresh())
         self.refresh()
@@ -79,6 +81,9 @@ class BlockInspector(QWidget):
         self.title.setText(detail.title)
         self.values.setText(_table(detail))
         self.histogram.show_counts(detail.histogram)
+        still = not self._studio.session.on_clip  # frames of a clip have no branches
+        for widget in (self.histogram, self.branch_text, self._branches):
+            widget.setVisible(still)
         block = detail.branch_block
         state = f"fixed to {detail.forced.upper()}" if detail.forced else "the encoder chooses"
         self.branch_text.setText(

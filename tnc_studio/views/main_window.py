@@ -29,6 +29,8 @@ from tnc_studio.services.studio import Studio
 from tnc_studio.services.trouble import report
 from tnc_studio.theme.palette import apply_theme, current
 from tnc_studio.theme.tokens import ICON_PX
+from tnc_studio.views.clip_commands import ask_raw, clip_handlers
+from tnc_studio.views.clip_tuning import ClipTuningPanel
 from tnc_studio.views.compare import CompareView
 from tnc_studio.views.compare_commands import HoldKey, check_compare, compare_handlers
 from tnc_studio.views.dialogs import AboutDialog, KeyboardDialog, ask_open, ask_save
@@ -39,12 +41,13 @@ from tnc_studio.views.overlay import OverlayPanel
 from tnc_studio.views.presentation import SceneBar
 from tnc_studio.views.rd_panel import RdPanel
 from tnc_studio.views.status import ActivityBar, PixelReadout
+from tnc_studio.views.timeline import KeyKeeper, TimelinePanel
 from tnc_studio.views.tuning import TuningPanel
 from tnc_studio.views.tuning_commands import check_tuning, fill_presets, tuning_handlers
 
 DEFAULT_SIZE = QSize(1600, 1000)
 SCREEN_SHARE = 0.94
-TUNING_WIDTH_PX, RD_HEIGHT_SHARE = 280, 0.3
+TUNING_WIDTH_PX, TIMELINE_HEIGHT_PX, RD_HEIGHT_SHARE, CLIP_RD_HEIGHT_SHARE = 280, 200, 0.3, 0.25
 
 
 class MainWindow(QMainWindow):
@@ -75,7 +78,8 @@ class MainWindow(QMainWindow):
         self._make_status()
         self._make_recent_menu()
         release = HoldKey(self.actions_by_id["flicker"], lambda: self.session.set_compare(flicker=False), self)
-        QApplication.instance().installEventFilter(release)  # type: ignore[union-attr]
+        for keeper in (release, KeyKeeper(self)):
+            QApplication.instance().installEventFilter(keeper)  # type: ignore[union-attr]
         self.house = House(self)
         self.session.source_changed.connect(self._refresh_title)
         for event in (self.session.source_changed, self.session.panes_changed, self.session.tuning_changed,
@@ -83,7 +87,12 @@ class MainWindow(QMainWindow):
                       studio.undo_log.changed):  # fmt: skip
             event.connect(self._refresh_actions)
         self.session.rendition_changed.connect(lambda _: self._refresh_actions())
-        studio.documents.opened.connect(self._opened)
+        for opened in (studio.documents.opened, studio.clips.opened):
+            opened.connect(self._opened)
+        studio.clips.remembered = store.raw_format
+        studio.clips.raw_asked.connect(lambda path: ask_raw(self, path))
+        for event in (self.session.clip.playing_changed, self.session.clip.opened):
+            event.connect(self._refresh_actions)
         self._refresh_title()
         self._refresh_actions()
         self.resize(DEFAULT_SIZE.boundedTo(self.screen().availableSize() * SCREEN_SHARE))
@@ -124,7 +133,7 @@ class MainWindow(QMainWindow):
             "about": self._about,
             **house_handlers(self),
         }
-        return handlers | compare_handlers(self) | tuning_handlers(self) | lab_handlers(self)
+        return handlers | compare_handlers(self) | tuning_handlers(self) | lab_handlers(self) | clip_handlers(self)
 
     def _make_body(self) -> None:
         body = QWidget()
@@ -143,17 +152,25 @@ class MainWindow(QMainWindow):
 
     def _make_docks(self) -> None:
         self.tuning = TuningPanel(self.studio, lambda id_: self.actions_by_id[id_].trigger())
+        self.clip_tuning = ClipTuningPanel(self.studio)
+        self.tunings = QStackedWidget()
+        self.tunings.addWidget(self.tuning)
+        self.tunings.addWidget(self.clip_tuning)
         presets = self.tuning.presets.menu()
         presets.aboutToShow.connect(lambda: fill_presets(self, presets))
         self.overlay = OverlayPanel(self.studio)
         self.rd_panel = RdPanel(self.studio)
+        self.timeline = TimelinePanel(self.session, self.actions_by_id)
         self.docks = {
-            "tuning": self.make_dock("Tuning", self.tuning, Qt.DockWidgetArea.RightDockWidgetArea),
+            "timeline": self.make_dock("Timeline", self.timeline, Qt.DockWidgetArea.BottomDockWidgetArea),
+            "tuning": self.make_dock("Tuning", self.tunings, Qt.DockWidgetArea.RightDockWidgetArea),
             "maps": self.make_dock("Maps", self.overlay, Qt.DockWidgetArea.RightDockWidgetArea),
             "rd": self.make_dock("Rate and distortion", self.rd_panel, Qt.DockWidgetArea.BottomDockWidgetArea),
         }
         self.tabifyDockWidget(self.docks["tuning"], self.docks["maps"])
         self.docks["tuning"].raise_()
+        self.splitDockWidget(self.docks["timeline"], self.docks["rd"], Qt.Orientation.Vertical)
+        self.docks["timeline"].hide()
         self.setTabPosition(Qt.DockWidgetArea.RightDockWidgetArea, QTabWidget.TabPosition.North)
         self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
 
@@ -206,7 +223,9 @@ class MainWindow(QMainWindow):
     def default_layout(self) -> None:
         """Give the docks their shares of the present window."""
         self.resizeDocks([self.docks["tuning"]], [TUNING_WIDTH_PX], Qt.Orientation.Horizontal)
-        self.resizeDocks([self.docks["rd"]], [round(RD_HEIGHT_SHARE * self.height())], Qt.Orientation.Vertical)
+        share = CLIP_RD_HEIGHT_SHARE if self.session.on_clip else RD_HEIGHT_SHARE
+        heights = [TIMELINE_HEIGHT_PX, round(share * self.height())]
+        self.resizeDocks([self.docks["timeline"], self.docks["rd"]], heights, Qt.Orientation.Vertical)
 
     def ask_open(self) -> None:
         """Open what the user chooses."""
@@ -246,6 +265,7 @@ class MainWindow(QMainWindow):
         self.message_bar.apply_theme()
         self.activity.apply_theme()
         self.rd_panel.apply_theme()
+        self.timeline.apply_theme()
         self.house.apply_theme()
         self.compare.refresh()
         self.overlay.refresh()
@@ -277,6 +297,7 @@ class MainWindow(QMainWindow):
 
     def _refresh_title(self) -> None:
         source = self.session.source
+        self.tunings.setCurrentWidget(self.clip_tuning if self.session.on_clip else self.tuning)
         name = "" if source is None else f"{source.name}  {source.width_px}\u00d7{source.height_px}  \u2013  "
         self.setWindowTitle(f"{name}TNC Studio")
 
@@ -290,6 +311,8 @@ class MainWindow(QMainWindow):
             "tnc": session.rendition(TNC).run is not None or bool(session.stream),
             "blind": source is not None and session.compare.mode is CompareMode.BLIND,
             "overfitting": self.studio.overfitting,
+            "clip": session.on_clip,
+            "codable": source is not None and (source.has_original or session.on_clip),
         }
         for id_, action in self.actions_by_id.items():
             action.setEnabled(has[BY_ID[id_].needs])
@@ -297,6 +320,8 @@ class MainWindow(QMainWindow):
             f"follow_{session.tuning.follow.value}", f"theme_{current().name}",
         ):  # fmt: skip
             self.actions_by_id[id_].setChecked(True)
+        self.actions_by_id["clip_play"].setChecked(session.clip.playing)
+        self.actions_by_id["clip_loop"].setChecked(session.clip.looping)
         check_compare(session, self.actions_by_id)
         check_tuning(self, self.actions_by_id)
         self.house.refresh_actions()

@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
 
 from codec.blockmap import BlockMap
 from tnc_studio.model.maps import category_share, distribution
-from tnc_studio.model.renditions import TNC
 from tnc_studio.services.studio import Studio
 from tnc_studio.theme.map_colors import LUT_SIZE, category_color, color_table, value_range
 from tnc_studio.theme.tokens import SPACE_S
@@ -153,6 +152,7 @@ class OverlayPanel(QScrollArea):
         for event in (session.overlay_changed, session.maps_changed, session.panes_changed, session.source_changed):
             event.connect(self.refresh)
         session.rendition_changed.connect(lambda _: self.refresh())
+        session.moment_changed.connect(self.refresh)
         self.refresh()
 
     def _make_overlay(self) -> Section:
@@ -247,6 +247,6 @@ class OverlayPanel(QScrollArea):
         self.hatching.setVisible(shown is not None and bool(shown.labels))
         self.legend.show_map(shown, overlay.chosen_range, hatching=overlay.hatching)
         planned = shown is not None and shown is self._session.plan_maps.get(overlay.map_id)
-        stale = not planned and overlay.map_id in self._session.rendition(TNC).stale_maps
+        stale = not planned and overlay.map_id in self._session.rendition(self._session.own_id).stale_maps
         self.state.setText("of older settings, until it is made anew" if stale else "planned, not coded yet")
         self.state.setVisible(shown is not None and (stale or planned))

@@ -1,4 +1,4 @@
-"""A block map over a picture: colours, hatching, grid, values as text."""
+"""A block map over a picture: colours, hatching, grid, arrows, values as text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
-from PySide6.QtCore import QLineF, QRectF, Qt
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
 
 from codec.blockmap import BlockMap
@@ -18,6 +18,9 @@ HATCH_STEP_PX = 9.0
 VALUES_FROM_PX = 26.0
 """Smallest side of a block, in logical pixels, that has room for its value."""
 GRID_FROM_PX = 7.0
+ARROW_STEP_PX = 15.0
+"""Smallest distance of arrows, in logical pixels; where blocks are smaller, some go without."""
+ARROW_HEAD_PX = 4.0
 
 
 @dataclass(eq=False)
@@ -84,7 +87,9 @@ def paint_overlay(painter: QPainter, at: Placement, overlay: BlockOverlay, font:
         _paint_hatching(painter, at, overlay, ratio)
     if min(height_px, width_px) * at.scale >= GRID_FROM_PX * ratio:
         _paint_grid(painter, at, block_map)
-    if overlay.values:
+    if block_map.values.ndim > 2:
+        _paint_arrows(painter, at, block_map, ratio)
+    elif overlay.values:
         _paint_values(painter, at, overlay, font, ratio)
     painter.restore()
 
@@ -161,6 +166,35 @@ def _paint_grid(painter: QPainter, at: Placement, block_map: BlockMap) -> None:
     lines += [QLineF(seen.left(), at.top + r * step_y, seen.right(), at.top + r * step_y) for r in range(top, bottom)]
     painter.setPen(QPen(QColor(0, 0, 0, 70), 0))
     painter.drawLines(lines)
+
+
+def _paint_arrows(painter: QPainter, at: Placement, block_map: BlockMap, ratio: float) -> None:
+    """Draw vectors from the middles of their blocks to where the prediction comes from."""
+    height_px, width_px = block_map.block_px
+    step = max(1, int(np.ceil(ARROW_STEP_PX * ratio / (min(height_px, width_px) * at.scale))))
+    top, left, bottom, right = _cells(at, block_map)
+    shafts, dots = [], []
+    for row in range(top - top % step + step // 2, bottom, step):
+        for col in range(left - left % step + step // 2, right, step):
+            dx, dy = (float(part) * block_map.vector_scale * at.scale for part in block_map.values[row, col])
+            if not (np.isfinite(dx) and np.isfinite(dy)):
+                continue
+            x, y = at.left + (col + 0.5) * width_px * at.scale, at.top + (row + 0.5) * height_px * at.scale
+            length = float(np.hypot(dx, dy))
+            if length < 1.5 * ratio:
+                dots.append(QPointF(x, y))
+                continue
+            shafts.append(QLineF(x, y, x + dx, y + dy))
+            head = min(ARROW_HEAD_PX * ratio, length / 2) / length
+            for turn in (-0.5, 0.5):
+                back_x, back_y = -dx * head - turn * dy * head, -dy * head + turn * dx * head
+                shafts.append(QLineF(x + dx, y + dy, x + dx + back_x, y + dy + back_y))
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+    for color, width in ((QColor(0, 0, 0, 150), 3.0 * ratio), (QColor(255, 255, 255, 235), 1.2 * ratio)):
+        painter.setPen(QPen(color, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+        painter.drawLines(shafts)
+        painter.drawPoints(dots)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
 
 def _paint_values(painter: QPainter, at: Placement, overlay: BlockOverlay, font: QFont, ratio: float) -> None:

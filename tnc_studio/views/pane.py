@@ -13,7 +13,7 @@ from tnc_studio.views.canvas import Layer, PictureCanvas
 from tnc_studio.views.caption import BLIND_NAMES, PaneCaption
 from tnc_studio.views.overlay_painting import BlockOverlay
 
-EMPTY_HINT = "Open a picture or a .tnc stream (Ctrl+O),\nor drop one here"
+EMPTY_HINT = "Open a picture, a clip or a stream (Ctrl+O),\nor drop one here"
 
 
 def layer_of(session: Session, index: int) -> Layer:

@@ -11,6 +11,7 @@ from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from codec.metrics.measure import METRICS
 from codec.rd.curves import RATE_NAMES, Curve, Rate, curves_of
 from codec.rd.plot import common_pictures
 from codec.rd.rows import RdRow
@@ -224,6 +225,9 @@ def ring_place(rendition: Rendition, metric: Metric, rate: Rate = "bpp") -> tupl
             **{name: rendition.run.metrics.get(name) for name in Metric},  # type: ignore[arg-type]
         )
         value = metric.height_db(row)
+    elif rendition.moment is not None and rendition.moment.totals is not None:
+        figure = rendition.moment.totals.metrics.get(metric.value)
+        value = None if figure is None else METRICS[metric.value].height(figure)
     else:
         value = rendition.psnr_db if metric is Metric.PSNR_RGB and rendition.id == TNC else None
     return None if value is None or not math.isfinite(value) else (float(where), value)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction, QIcon, QImage, QImageReader, QPixmap
 from PySide6.QtWidgets import (
@@ -23,18 +25,21 @@ from PySide6.QtWidgets import (
 from codec.errors import CodecError
 from codec.resources import resource
 from tnc_studio.actions.table import BY_ID
+from tnc_studio.model.source import CLIP_SUFFIXES
+from tnc_studio.services.clips import first_image
 from tnc_studio.services.past_sessions import PastSession
 from tnc_studio.theme.tokens import SPACE_L, SPACE_M, SPACE_S
 from tnc_studio.views.widgets import muted_label, scaled_font
 
 SAMPLES: tuple[tuple[str, str], ...] = (
     ("street_768x432.png", "Street, small"),
+    ("bedroom_480x270.mkv", "Bedroom, a clip"),
     ("street.png", "Street"),
     ("coast.png", "Coast"),
     ("lavender.png", "Lavender"),
 )
-"""Bundled photographs and their names; CREDITS.md beside them says where they come from."""
-THUMBNAIL = QSize(168, 96)
+"""Bundled photographs, a clip, and their names; CREDITS.md beside them says where they come from."""
+THUMBNAIL = QSize(148, 94)
 FIRST_KEYS = ("open", "palette", "qp_down", "qp_up", "overlay_bits", "fit", "present", "report", "keyboard")
 KEY_COLUMNS = 2
 RECENT_SHOWN, PAST_SHOWN = 6, 3
@@ -86,7 +91,7 @@ class StartPage(QScrollArea):
         column.addWidget(
             muted_label(
                 "Open a photograph: TNC codes it, and BPG, VVC and JPEG do at the same number of bytes. "
-                "Every result is decoded from a real stream."
+                "A clip shows on its timeline where the bits go. Every result is decoded from a real stream."
             )
         )
         self.past_box = QVBoxLayout()
@@ -124,9 +129,9 @@ class StartPage(QScrollArea):
             button = QToolButton()
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
             button.setObjectName("card")
-            button.setIcon(QIcon(_thumbnail(path, self.devicePixelRatioF())))
+            image, size = _sample(path)
+            button.setIcon(QIcon(_thumbnail(image, self.devicePixelRatioF())))
             button.setIconSize(THUMBNAIL)
-            size = QImageReader(str(path)).size()
             button.setText(f"{text}  {size.width()}\u00d7{size.height()}")
             button.setAccessibleName(f"Open the sample {text}")
             button.setToolTip(f"Open {name}")
@@ -196,12 +201,26 @@ def _clear(box: QVBoxLayout) -> None:
             widget.deleteLater()
 
 
-def _thumbnail(path: Path, ratio: float) -> QPixmap:
+@lru_cache(maxsize=len(SAMPLES))
+def _sample(path: Path) -> tuple[QImage, QSize]:
+    """Picture of a sample, large enough for a card, and its real size; of a clip, its first frame."""
+    if path.suffix in CLIP_SUFFIXES:
+        shown = first_image(path)
+        level = shown.levels[0] if shown is not None else np.zeros((1, 1, 4), np.uint8)
+        image = QImage(level.data, level.shape[1], level.shape[0], 4 * level.shape[1], QImage.Format.Format_RGB32)
+        return image.copy(), image.size()
+    reader = QImageReader(str(path))
+    size = reader.size()
+    reader.setScaledSize(size.scaled(THUMBNAIL * 2, Qt.AspectRatioMode.KeepAspectRatioByExpanding))
+    return reader.read(), size
+
+
+def _thumbnail(image: QImage, ratio: float) -> QPixmap:
     """Picture cut and scaled to the size of a card."""
     size = THUMBNAIL * ratio
-    reader = QImageReader(str(path))
-    reader.setScaledSize(reader.size().scaled(size, Qt.AspectRatioMode.KeepAspectRatioByExpanding))
-    image: QImage = reader.read()
+    image = image.scaled(
+        size, Qt.AspectRatioMode.KeepAspectRatioByExpanding, Qt.TransformationMode.SmoothTransformation
+    )
     left, top = (image.width() - size.width()) // 2, (image.height() - size.height()) // 2
     pixmap = QPixmap.fromImage(image.copy(left, top, size.width(), size.height()))
     pixmap.setDevicePixelRatio(ratio)

@@ -35,6 +35,7 @@ class PixelReadout(QLabel):
                       session.compare_changed, session.overlay_changed):  # fmt: skip
             event.connect(self.refresh)
         session.rendition_changed.connect(lambda _: self.refresh())
+        session.moment_changed.connect(self.refresh)
         self.refresh()
 
     def refresh(self) -> None:

@@ -86,7 +86,7 @@ def test_scores() -> None:
 def test_the_start_page_opens_samples_and_goes_away(qtbot: QtBot, window: MainWindow) -> None:
     page = window.house.start_page
     assert window.stack.currentWidget() is page
-    assert len(page.samples) == 4
+    assert len(page.samples) == 5
     qtbot.mouseClick(page.samples[0], Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: window.session.source is not None, timeout=LONG_MS)
     assert window.stack.currentWidget() is window.compare

@@ -1,0 +1,166 @@
+"""`LookaheadService`: what the lookahead says of every frame before anything is coded: offsets, their terms, cuts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from PySide6.QtCore import QObject, QTimer
+
+from codec.blockmap import BlockMap
+from codec.jobs import CancelToken, Progress
+from codec.tcm.lookahead.frames import LookaheadFrame
+from codec.tcm.lookahead.lookahead import look_ahead
+from codec.tcm.lookahead.maps import lookahead_maps
+from codec.tcm.lookahead.settings import LookaheadSettings
+from codec.video.frame import Frame
+from codec.video.source import VideoSource
+from tnc_studio.model.clip import FrameRecord
+from tnc_studio.model.session import Session
+from tnc_studio.services.clips import ClipService
+from tnc_studio.services.jobs import DEVICE, JobService
+from tnc_studio.services.lanes import Priority
+from tnc_studio.services.tracks import NO_MAPS
+from tnc_studio.services.trouble import report
+
+DEBOUNCE_MS = 400
+CHUNK = 8
+MAPS_LIMIT_BYTES = 64 << 20
+"""Of what is kept of frames outside of the range; cuts and costs of all frames stay."""
+Segment = tuple[int, int]
+
+
+class LookaheadService(QObject):
+    """Looks ahead over the range, then over the rest of the clip, in the background."""
+
+    def __init__(self, session: Session, jobs: JobService, clips: ClipService) -> None:
+        super().__init__()
+        self._session = session
+        self._jobs = jobs
+        self._clips = clips
+        self._frames: dict[int, LookaheadFrame] = {}
+        self._maps: tuple[int, Mapping[str, BlockMap]] = (-1, NO_MAPS)
+        self._ranges: dict[str, tuple[float, float]] = {}
+        self._due: list[Segment] = []
+        self._asked: tuple[LookaheadSettings, Segment] | None = None
+        self._generation = 0
+        self._debounce = QTimer(self)
+        self._debounce.setSingleShot(True)
+        self._debounce.setInterval(DEBOUNCE_MS)
+        self._debounce.timeout.connect(self._start)
+        clips.planned_maps = self.maps
+        session.clip.opened.connect(self._opened)
+        session.clip.span_changed.connect(self._changed)
+        session.tuning_changed.connect(self._changed)
+
+    @property
+    def resting(self) -> bool:
+        """Whether nothing is due."""
+        return not self._debounce.isActive()
+
+    def stop(self) -> None:
+        """Nothing is due any more."""
+        self._debounce.stop()
+        self._generation += 1
+
+    def _opened(self) -> None:
+        self._forget()
+        self._asked = None
+        self._debounce.stop()
+        if self._session.clip.is_open:
+            self._debounce.start()
+
+    def _forget(self) -> None:
+        self._generation += 1
+        self._jobs.cancel("lookahead")
+        self._frames.clear()
+        self._ranges.clear()
+        self._maps = (-1, NO_MAPS)
+        self._due.clear()
+
+    def _changed(self) -> None:
+        clip = self._session.clip
+        if clip.is_open and self._asked != (self._session.tuning.clip.lookahead, clip.span):
+            self._debounce.start()
+
+    def _start(self) -> None:
+        """Look ahead anew: first over the range, as it would be coded, then over what is left."""
+        clip, settings = self._session.clip, self._session.tuning.clip.lookahead
+        if not clip.is_open:
+            return
+        self._forget()
+        clip.planned.clear()
+        clip.set_cuts(())
+        self._asked = (settings, clip.span)
+        (first, last), end = clip.span, clip.frame_count - 1
+        self._due = [one for one in (clip.span, (last + 1, end), (0, first - 1)) if one[0] <= one[1]]
+        self._next()
+
+    def _next(self) -> None:
+        if self._due:
+            self._submit(self._due.pop(0))
+
+    def _submit(self, segment: Segment) -> None:
+        generation, settings = self._generation, self._session.tuning.clip.lookahead
+        first, last = segment
+        in_range = segment == self._session.clip.span
+
+        def work(progress: Progress, cancel: CancelToken) -> None:
+            source = self._clips.open_again()
+            try:
+                for done, (_, found) in enumerate(look_ahead(_read(source, first, last, cancel), settings)):
+                    cancel.check()
+                    progress((done + 1) / (last - first + 1), f"frame {found.index}")
+                    self._jobs.post(lambda found=found: self._arrived(generation, found, in_range))  # type: ignore[misc]
+            finally:
+                source.close()
+
+        self._jobs.submit(
+            DEVICE, "lookahead", work, done=lambda _: self._next() if generation == self._generation else None,
+            failed=lambda error: report(self._session, error, "Looking ahead"), preemptible=True,
+            note=f"Lookahead, frames {first} to {last}", priority=Priority.NORMAL if in_range else Priority.BACKGROUND,
+        )  # fmt: skip
+
+    def _arrived(self, generation: int, found: LookaheadFrame, in_range: bool) -> None:
+        if generation != self._generation:
+            return
+        clip = self._session.clip
+        if in_range or sum(_nbytes(one) for one in self._frames.values()) < MAPS_LIMIT_BYTES:
+            self._frames[found.index] = found
+        pixels = clip.format.pixels if clip.format is not None else 1
+        kind = "I" if found.is_key else "P"
+        record = FrameRecord(kind, found.complexity * pixels, qp=float(found.offsets.mean()))
+        clip.add_planned({found.index: record}, (found.index,) if found.key_reason == "scene cut" else ())
+        if found.index == clip.frame and not clip.playing:
+            self._maps = (-1, NO_MAPS)
+            self._clips.player.refresh()
+
+    def maps(self, index: int) -> Mapping[str, BlockMap]:
+        """Block maps of a frame; colours mean the same in every frame."""
+        found = self._frames.get(index)
+        if found is None:
+            return NO_MAPS
+        if self._maps[0] != index:
+            self._maps = (index, {id_: self._ranged(one) for id_, one in lookahead_maps(found).items()})
+        return self._maps[1]
+
+    def _ranged(self, block_map: BlockMap) -> BlockMap:
+        """Map with a range that only grows from frame to frame, so that colours do not flicker."""
+        if block_map.value_range is not None or block_map.values.ndim > 2:
+            return block_map
+        low, high = float(block_map.values.min()), float(block_map.values.max())
+        if block_map.color_map == "diverging":
+            low, high = min(low, -3.0), max(high, 3.0)
+        before = self._ranges.get(block_map.id, (low, high))
+        ends = self._ranges[block_map.id] = (min(low, before[0]), max(high, before[1]))
+        return replace(block_map, value_range=ends)
+
+
+def _read(source: VideoSource, first: int, last: int, cancel: CancelToken) -> Iterator[Frame]:
+    for start in range(first, last + 1, CHUNK):
+        cancel.check()
+        yield from source.read(start, min(CHUNK, last + 1 - start))
+
+
+def _nbytes(found: LookaheadFrame) -> int:
+    return 16 * found.intra_costs.nbytes

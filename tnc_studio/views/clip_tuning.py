@@ -1,0 +1,216 @@
+"""`ClipTuningPanel`: QP of TCM, strengths of adaptive QP, CUTree and noise, GOP lengths, the range, what codes it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtWidgets import (
+    QDoubleSpinBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSlider,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from codec.quality import QP_MAX, QP_MIN
+from codec.tcm.lookahead.settings import KNOBS, Knob
+from tnc_studio.model.settings import SLIDER_QP_MAX, SLIDER_QP_MIN, SLIDER_STEPS_PER_QP
+from tnc_studio.services.studio import Studio
+from tnc_studio.theme.tokens import SPACE_S
+from tnc_studio.views.tuning import QpBox
+from tnc_studio.views.widgets import Section, muted_label
+
+STRENGTHS = ("aq", "cutree", "noise")
+MAP_OF = {"aq": "aq_texture", "cutree": "cutree", "noise": "aq_noise"}
+"""Block map that shows what a strength does."""
+
+
+class KnobRow(QWidget):
+    """One setting of the lookahead, made from its declaration: a slider with a box, or a box for what is counted.
+
+    Parameters
+    ----------
+    studio : Studio
+        What it acts on.
+    knob : Knob
+        The declaration.
+    """
+
+    def __init__(self, studio: Studio, knob: Knob, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._studio, self._knob = studio, knob
+        line = QGridLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setHorizontalSpacing(SPACE_S)
+        line.setVerticalSpacing(0)
+        label = QLabel(knob.label)
+        label.setToolTip(knob.help)
+        self.slider: QSlider | None = None
+        self.box: QSpinBox | QDoubleSpinBox
+        if knob.whole:
+            self.box = QSpinBox()
+            self.box.setRange(int(knob.minimum), int(knob.maximum))
+            self.box.setSuffix(" frames")
+        else:
+            self.box = QDoubleSpinBox()
+            self.box.setRange(knob.minimum, knob.maximum)
+            self.box.setSingleStep(knob.step)
+            self.box.setDecimals(2)
+            self.slider = QSlider(Qt.Orientation.Horizontal)
+            self.slider.setRange(round(knob.minimum / knob.step), round(knob.maximum / knob.step))
+            self.slider.setAccessibleName(knob.label)
+            self.slider.setToolTip(knob.help)
+            self.slider.valueChanged.connect(lambda value: self._set(round(value * knob.step, 6)))
+        self.box.setKeyboardTracking(False)
+        self.box.setAccessibleName(f"{knob.label} as a number")
+        self.box.setToolTip(knob.help)
+        self.box.valueChanged.connect(self._set)
+        label.setBuddy(self.box)
+        line.addWidget(label, 0, 0)
+        line.addWidget(self.box, 0, 2)
+        line.setColumnStretch(1, 1)
+        if self.slider is not None:
+            label.setMinimumWidth(label.fontMetrics().horizontalAdvance("Adaptive QP "))
+            line.addWidget(self.slider, 0, 1)
+
+    def _set(self, value: float) -> None:
+        knob = self._knob
+        whole = int(value) if knob.whole else float(value)
+        self._studio.edit_clip(knob.label, f"clip {knob.id}", **{knob.id: whole})
+
+    def refresh(self) -> None:
+        """Show the present value."""
+        value = getattr(self._studio.session.tuning.clip.lookahead, self._knob.id)
+        with QSignalBlocker(self.box):
+            self.box.setValue(value)
+        if self.slider is not None:
+            with QSignalBlocker(self.slider):
+                self.slider.setValue(round(value / self._knob.step))
+
+
+class ClipTuningPanel(QScrollArea):
+    """Controls of a clip. They call the studio and follow the session's events."""
+
+    def __init__(self, studio: Studio, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._studio = studio
+        self._session = studio.session
+        body = QWidget()
+        body.setObjectName("dockBody")
+        self.setWidget(body)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.verticalScrollBar().setAccessibleName("Scroll the panel")
+        column = QVBoxLayout(body)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        self.knobs = {knob.id: KnobRow(studio, knob) for knob in KNOBS}
+        for section in (self._make_quality(), self._make_strengths(), self._make_structure(), self._make_range()):
+            column.addWidget(section)
+        column.addStretch(1)
+        self.setMinimumWidth(264)
+        session = self._session
+        for event in (session.tuning_changed, session.clip.opened, session.clip.span_changed):
+            event.connect(self.refresh)
+        self.refresh()
+
+    def _make_quality(self) -> Section:
+        section = Section("TCM quality")
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(round(SLIDER_QP_MIN * SLIDER_STEPS_PER_QP), round(SLIDER_QP_MAX * SLIDER_STEPS_PER_QP))
+        self.slider.setPageStep(2 * SLIDER_STEPS_PER_QP)
+        self.slider.setTickPosition(QSlider.TickPosition.TicksBelow)
+        self.slider.setTickInterval(6 * SLIDER_STEPS_PER_QP)
+        self.slider.setAccessibleName("QP of the clip")
+        self.slider.setToolTip("QP: left is finer and larger, right is coarser and smaller ( [ and ] )")
+        self.slider.valueChanged.connect(lambda value: self._studio.set_qp(value / SLIDER_STEPS_PER_QP))
+        self.qp = QpBox()
+        self.qp.setRange(QP_MIN, QP_MAX)
+        self.qp.setDecimals(4)
+        self.qp.setKeyboardTracking(False)
+        self.qp.setAccessibleName("QP of the clip, in steps of a sixteenth")
+        self.qp.setToolTip("QP in steps of 1/16")
+        self.qp.valueChanged.connect(lambda value: self._studio.set_qp(value))
+        self.lmbda = muted_label()
+        self.lmbda.setAccessibleName("Lambda of the clip")
+        line = QHBoxLayout()
+        line.setSpacing(SPACE_S)
+        label = QLabel("QP")
+        label.setBuddy(self.qp)
+        line.addWidget(label)
+        line.addWidget(self.qp)
+        line.addWidget(self.lmbda, 1)
+        section.body.addWidget(self.slider)
+        section.body.addLayout(line)
+        return section
+
+    def _make_strengths(self) -> Section:
+        section = Section("Lookahead")
+        for id_ in STRENGTHS:
+            section.body.addWidget(self.knobs[id_])
+        line = QHBoxLayout()
+        line.setSpacing(SPACE_S)
+        for text, map_id, tip in (
+            ("Offset", "offset", "Lay the QP offsets of this frame over the picture"),
+            ("CUTree", "cutree", "Lay what CUTree adds over the picture"),
+            ("Motion", "lookahead_vectors", "Lay the motion vectors of the lookahead over the picture"),
+        ):
+            button = QPushButton(text)
+            button.setAccessibleName(tip)
+            button.setToolTip(tip)
+            button.clicked.connect(lambda _=False, map_id=map_id: self._session.set_overlay(map_id=map_id))
+            line.addWidget(button, 1)
+        section.body.addLayout(line)
+        return section
+
+    def _make_structure(self) -> Section:
+        section = Section("Key frames")
+        for id_ in self.knobs:
+            if id_ not in STRENGTHS:
+                section.body.addWidget(self.knobs[id_])
+        return section
+
+    def _make_range(self) -> Section:
+        section = Section("Range")
+        self.first, self.last = self._frame_box("First frame of the range"), self._frame_box("Last frame of the range")
+        self.first.valueChanged.connect(lambda value: self._session.clip.set_span(value, self._session.clip.span[1]))
+        self.last.valueChanged.connect(lambda value: self._session.clip.set_span(self._session.clip.span[0], value))
+        self.range_state = muted_label()
+        self.range_state.setAccessibleName("Length of the range")
+        line = QHBoxLayout()
+        line.setSpacing(SPACE_S)
+        line.addWidget(self.first, 1)
+        line.addWidget(QLabel("to"))
+        line.addWidget(self.last, 1)
+        section.body.addLayout(line)
+        section.body.addWidget(self.range_state)
+        return section
+
+    def _frame_box(self, name: str) -> QSpinBox:
+        box = QSpinBox()
+        box.setKeyboardTracking(False)
+        box.setAccessibleName(name)
+        box.setToolTip(f"{name}; also by dragging its edge, or with Shift and a drag in the timeline")
+        return box
+
+    def refresh(self) -> None:
+        """Show the present settings."""
+        tuning, clip = self._session.tuning.clip, self._session.clip
+        with QSignalBlocker(self.slider), QSignalBlocker(self.qp):
+            self.slider.setValue(round(tuning.qp * SLIDER_STEPS_PER_QP))
+            self.qp.setValue(tuning.qp)
+        self.lmbda.setText(f"\u03bb {tuning.lmbda:.4g}")
+        for row in self.knobs.values():
+            row.refresh()
+        first, last = clip.span
+        with QSignalBlocker(self.first), QSignalBlocker(self.last):
+            for box, value in ((self.first, first), (self.last, last)):
+                box.setRange(0, max(0, clip.frame_count - 1))
+                box.setValue(value)
+        count = last - first + 1
+        self.range_state.setText(f"{count} frames, {count / clip.fps:.2f} s, from {clip.time_text(first)}")
