@@ -44,7 +44,7 @@ class HalfPicture:
         luma = cv2.copyMakeBorder(luma, MARGIN_PX, bottom, MARGIN_PX, right, cv2.BORDER_REPLICATE)
         # The mean reaches down and right, hence the anchor; what the border gives is deep in the margin.
         mean = cv2.boxFilter(luma, cv2.CV_32F, (2, 2), anchor=(0, 0), borderType=cv2.BORDER_REPLICATE)
-        mean *= np.float32(1 / (1 << (frame.bit_depth - 8)))
+        mean = mean * np.float32(1 / (1 << (frame.bit_depth - 8)))
         return cls(np.stack([[mean[y::2, x::2] for x in (0, 1)] for y in (0, 1)]))
 
     @property

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -42,9 +43,9 @@ def _transformed_predictions() -> list[torch.Tensor]:
     """`(25, 64)` of every mode: neighbours to Hadamard coefficients of the prediction."""
     flat = np.zeros(_NEIGHBOURS)
     flat[_ABOVE : _ABOVE + HALF_BLOCK_PX] = flat[_LEFT:] = 1 / (2 * HALF_BLOCK_PX)
-    rules = [lambda y, x: flat, _planar]
-    rules += [lambda y, x, slope=slope: _from_above(y, x, slope) for slope in DOWN_SLOPES]
-    rules += [lambda y, x, slope=slope: _from_left(y, x, slope) for slope in RIGHT_SLOPES]
+    rules: list[Callable[[int, int], np.ndarray]] = [lambda y, x: flat, _planar]
+    rules += [partial(_from_above, slope=slope) for slope in DOWN_SLOPES]
+    rules += [partial(_from_left, slope=slope) for slope in RIGHT_SLOPES]
     places = [(y, x) for y in range(HALF_BLOCK_PX) for x in range(HALF_BLOCK_PX)]
     weights = [np.array([rule(y, x) for y, x in places], np.float32) for rule in rules]
     return [torch.from_numpy(matrix.T @ TRANSFORM) for matrix in weights]

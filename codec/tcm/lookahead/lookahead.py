@@ -116,9 +116,7 @@ class Lookahead:
         features = analyse(Picture(frame.planes, "ycbcr", frame.bit_depth))
         strengths = {"texture": settings.aq, "flatness": settings.aq, "noise": settings.noise}
         scales = dict(settings.aq_scales.items())
-        terms = {
-            name: np.float32(strengths[name] * scales[name]) * term for name, term in unit_terms(features).items()
-        }
+        terms = {name: np.float32(strengths[name] * scales[name]) * term for name, term in unit_terms(features).items()}
         tree = TreeFrame(
             intra, motion.costs, information(intra, sum(terms.values(), np.zeros_like(intra))),
             (Reference(1, motion.vectors),),

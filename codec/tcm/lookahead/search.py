@@ -136,7 +136,9 @@ def _flow(current: HalfPicture, reference: HalfPicture) -> np.ndarray:
         bottom, right = (max(0, FLOW_MIN_PX - side) for side in samples.shape)
         samples = cv2.copyMakeBorder(samples, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
         pair.append(np.round(samples).astype(np.uint8))
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(*pair, None)
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(
+        pair[0], pair[1], np.zeros((*pair[0].shape, 2), np.float32)
+    )
     height, width = current.samples.shape
     rows, cols = current.shape
     mean = cv2.resize(flow[:height, :width], (cols, rows), interpolation=cv2.INTER_AREA)

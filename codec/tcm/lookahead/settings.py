@@ -1,4 +1,4 @@
-"""What the lookahead is asked for: every number declared once, with its range and its help. Nothing here needs OpenCV."""
+"""What the lookahead is asked for: every number declared once, with its range and its help. No OpenCV here."""
 
 from __future__ import annotations
 
@@ -61,7 +61,10 @@ KNOBS = (
         "scenecut", "Scene cuts", 0, 1, 0.4, 0.05,
         "how readily scene cuts are found; 0 finds none, 0.4 is the threshold of x264",
     ),
-    Knob("key_min", "Shortest GOP", 1, 1000, 25, 1, "frames from a key frame within which a cut must be clearer", whole=True),
+    Knob(
+        "key_min", "Shortest GOP", 1, 1000, 25, 1, "frames from a key frame within which a cut must be clearer",
+        whole=True,
+    ),
     Knob("key_max", "Longest GOP", 1, 10000, 250, 1, "frames from one key frame to the next at most", whole=True),
 )  # fmt: skip
 """All of them, in the order of a form."""

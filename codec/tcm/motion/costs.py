@@ -94,7 +94,7 @@ class Reference:
 
 
 def dct_matrix(side: int) -> torch.Tensor:
-    """`(side^2, side^2)` float32: the DCT of a cell as one matrix, orthonormal times `side / 8 * DCT_SCALE`, rounded."""
+    """`(side^2, side^2)` float32: the DCT of a cell as one matrix, orthonormal times `side / 8 * DCT_SCALE`."""
     k = torch.arange(side, dtype=torch.float64)
     basis = torch.cos(math.pi * (2 * k[None] + 1) * k[:, None] / (2 * side)) * math.sqrt(2 / side)
     basis[0] /= math.sqrt(2)
