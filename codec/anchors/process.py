@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -25,16 +25,19 @@ STDERR_KEPT_BYTES = 1 << 16
 def run_process(
     arguments: Sequence[str],
     *,
-    stdin: bytes = b"",
+    stdin: bytes | Iterable[bytes] = b"",
     timeout_s: float,
     max_output_bytes: int = 1 << 30,
     any_exit_code: bool = False,
+    folder: Path | None = None,
     cancel: CancelToken | None = None,
 ) -> tuple[bytes, str]:
     """Run a program to its end and return what it wrote to stdout (bytes) and stderr (text).
 
     The program leads its own process group; cancelling, running out of time and writing too much kill the whole
-    group. No shell is involved. `any_exit_code` accepts failure, for programs whose help exits with one.
+    group. No shell is involved. `any_exit_code` accepts failure, for programs whose help exits with one. The program
+    runs in `folder`. `stdin` may come in parts, which are taken in another thread while there is room in the pipe;
+    an exception in making them ends the program and is raised.
 
     Raises
     ------
@@ -53,6 +56,7 @@ def run_process(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            cwd=folder,
             start_new_session=os.name == "posix",
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
@@ -60,7 +64,8 @@ def run_process(
         raise AnchorError(f"cannot be started: {error.strerror or error}", where=name) from error
 
     out, err = _Reader(process.stdout, max_output_bytes, stop_at_limit=True), _Reader(process.stderr, STDERR_KEPT_BYTES)
-    threads = [out, err, threading.Thread(target=_feed, args=(process.stdin, stdin), daemon=True)]
+    feed = _Feeder(process.stdin, [stdin] if isinstance(stdin, bytes) else stdin)
+    threads = [out, err, feed]
     for thread in threads:
         thread.start()
     deadline = time.monotonic() + timeout_s
@@ -75,6 +80,8 @@ def run_process(
                 raise AnchorError(f"did not finish within {timeout_s:.0f} s", where=name)
             if out.overflowed:
                 raise AnchorError(f"wrote more than {max_output_bytes} bytes", where=name)
+            if feed.error is not None:
+                raise feed.error
     finally:
         # Also after a normal end: a child that outlived the leader would keep the pipes open.
         _kill_group(process)
@@ -82,6 +89,8 @@ def run_process(
             thread.join(1.0)
     if cancel is not None and cancel.cancelled:
         raise Cancelled
+    if feed.error is not None:
+        raise feed.error
     if out.overflowed:
         raise AnchorError(f"wrote more than {max_output_bytes} bytes", where=name)
     text = err.data.decode(errors="replace")
@@ -118,12 +127,28 @@ class _Reader(threading.Thread):
                     del self.data[: -self._limit]
 
 
-def _feed(pipe: IO[bytes] | None, data: bytes) -> None:
-    """Write all of stdin; a program that stops reading early is not an error here."""
-    if pipe is None:
-        return
-    with contextlib.suppress(OSError, ValueError), pipe:
-        pipe.write(data)
+class _Feeder(threading.Thread):
+    """Writes all of stdin; a program that stops reading early is not an error here."""
+
+    def __init__(self, pipe: IO[bytes] | None, parts: Iterable[bytes]) -> None:
+        super().__init__(daemon=True)
+        self._pipe, self._parts = pipe, parts
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        if self._pipe is None:
+            return
+        with contextlib.suppress(OSError, ValueError), self._pipe as pipe:
+            parts = iter(self._parts)
+            while True:
+                try:
+                    part = next(parts, None)
+                except Exception as error:
+                    self.error = error
+                    return
+                if part is None:
+                    return
+                pipe.write(part)
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

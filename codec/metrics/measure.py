@@ -19,6 +19,11 @@ def _same(value: float) -> float:
     return value
 
 
+def _of_clips(reference: Picture, picture: Picture) -> float | None:
+    """Nothing: `codec.metrics.clips` measures planes of clips."""
+    return None
+
+
 def _lpips_db(value: float) -> float:
     return -10 * math.log10(value) if value > 0 else math.inf
 
@@ -42,7 +47,9 @@ class Metric:
     decimals, raw_decimals : int
         Digits worth printing, on the axis and as it is.
     always : bool
-        Whether every encode is measured with it; the others only where they are asked for.
+        Whether every encode of a picture is measured with it; the others only where they are asked for.
+    clips_only : bool
+        Whether it is of the planes of clips; pictures have none.
     availability : callable
         None if it can be computed here, else why not and what to do.
     version : callable
@@ -58,6 +65,7 @@ class Metric:
     decimals: int = 2
     raw_decimals: int = 2
     always: bool = False
+    clips_only: bool = False
     availability: Callable[[], str | None] = lambda: None
     version: Callable[[], str] = lambda: "1"
 
@@ -66,7 +74,10 @@ METRICS: dict[str, Metric] = {
     metric.id: metric
     for metric in (
         Metric("psnr_rgb_db", "PSNR-RGB", "PSNR (RGB), dB", psnr_rgb_db, unit="dB", always=True),
-        Metric("psnr_y_db", "PSNR-Y", "PSNR (Y, BT.601), dB", psnr_y_db, unit="dB", always=True),
+        Metric("psnr_y_db", "PSNR-Y", "PSNR (Y), dB", psnr_y_db, unit="dB", always=True),
+        Metric("psnr_611_db", "PSNR-6:1:1", "PSNR (6 Y + U + V) / 8, dB", _of_clips, unit="dB", clips_only=True),
+        Metric("psnr_u_db", "PSNR-U", "PSNR (U), dB", _of_clips, unit="dB", clips_only=True),
+        Metric("psnr_v_db", "PSNR-V", "PSNR (V), dB", _of_clips, unit="dB", clips_only=True),
         Metric("ms_ssim", "MS-SSIM", "MS-SSIM, dB", ms_ssim, ms_ssim_db, "dB", raw_decimals=4, always=True),
         Metric("ssimulacra2", "SSIMULACRA2", "SSIMULACRA 2.1", ssimulacra2, version=lambda: "2.1"),
         Metric(
@@ -79,7 +90,9 @@ METRICS: dict[str, Metric] = {
     )
 }  # fmt: skip
 ALWAYS = tuple(metric.id for metric in METRICS.values() if metric.always)
-EXTRA = tuple(metric.id for metric in METRICS.values() if not metric.always)
+EXTRA = tuple(metric.id for metric in METRICS.values() if not metric.always and not metric.clips_only)
+OF_CLIPS = ("psnr_y_db", "psnr_611_db", "psnr_u_db", "psnr_v_db", "ms_ssim")
+"""What every encode of a clip is measured with."""
 
 
 def measure(reference: Picture, picture: Picture, metrics: Iterable[str] = ALWAYS) -> dict[str, float | None]:

@@ -34,6 +34,18 @@ def ms_ssim(reference: Picture, picture: Picture) -> float | None:
     return min(value, 1.0)
 
 
+def plane_ms_ssim(reference: np.ndarray, plane: np.ndarray, peak: int) -> float | None:
+    """MS-SSIM of one plane `(H, W)` in code values 0..peak; None where a side is under 161 px."""
+    if min(reference.shape) < SMALLEST_PX:
+        return None
+    import torch
+    from pytorch_msssim import ms_ssim as torch_ms_ssim
+
+    one, other = (torch.from_numpy(samples.astype(np.float32))[None, None] for samples in (reference, plane))
+    with _ONE_AT_A_TIME, torch.inference_mode():
+        return min(float(torch_ms_ssim(one, other, data_range=float(peak))), 1.0)
+
+
 def ms_ssim_db(value: float) -> float:
     """MS-SSIM on the logarithmic scale of BD figures, `-10 log10(1 - value)`; infinity at 1."""
     return -10 * math.log10(1 - value) if value < 1 else math.inf

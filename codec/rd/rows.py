@@ -23,7 +23,7 @@ class RdRow:
         On the codec's own axis.
     bytes, bpp : float or None
         As RD figures count them (no ancillary sections; BPG's container added to bare HEVC).
-    psnr_rgb_db, psnr_y_db, ms_ssim, ssimulacra2, vmaf, lpips : float or None
+    psnr_rgb_db, psnr_y_db, ms_ssim, ssimulacra2, vmaf, lpips, psnr_611_db, psnr_u_db, psnr_v_db : float or None
         As `codec.metrics.measure` declares them; infinity stands for identical pictures.
     encode_s, decode_s : float or None
         Wall time of this run: of programs from their start; of TNC with its analysis of the picture, but without
@@ -53,6 +53,9 @@ class RdRow:
     ssimulacra2: float | None = None
     vmaf: float | None = None
     lpips: float | None = None
+    psnr_611_db: float | None = None
+    psnr_u_db: float | None = None
+    psnr_v_db: float | None = None
     encode_s: float | None = None
     decode_s: float | None = None
     kmac_per_px: float | None = None

@@ -21,6 +21,9 @@ class Metric(StrEnum):
     SSIMULACRA2 = "ssimulacra2"
     VMAF = "vmaf"
     LPIPS = "lpips"
+    PSNR_611 = "psnr_611_db"
+    PSNR_U = "psnr_u_db"
+    PSNR_V = "psnr_v_db"
 
     @property
     def axis(self) -> str:

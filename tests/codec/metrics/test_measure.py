@@ -9,7 +9,7 @@ import pytest
 from codec.errors import SettingsError
 from codec.files import read_picture
 from codec.metrics.lpips import VARIABLE
-from codec.metrics.measure import ALWAYS, EXTRA, METRICS, check_metrics, measure
+from codec.metrics.measure import ALWAYS, EXTRA, METRICS, OF_CLIPS, check_metrics, measure
 from codec.rd.rows import RdRow
 from codec.resources import resource
 
@@ -26,7 +26,8 @@ def test_what_always_is_and_what_is_asked_for() -> None:
 
 def test_every_metric_is_a_column_of_rd_rows() -> None:
     names = {field.name for field in fields(RdRow)}
-    assert set(METRICS) == {*ALWAYS, *EXTRA}
+    assert set(METRICS) == {*ALWAYS, *EXTRA, *OF_CLIPS}
+    assert not any(METRICS[name].clips_only for name in (*ALWAYS, *EXTRA))
     assert set(METRICS) <= names
 
 

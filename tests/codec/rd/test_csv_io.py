@@ -30,7 +30,7 @@ def test_rows_come_back(tmp_path_factory: pytest.TempPathFactory, rows: list[RdR
 
 def test_header_and_empty_cells() -> None:
     text = csv_text([RdRow("jpeg", "JPEG", "", "a.png", 50.0, 1234.0, 0.5, math.inf)])
-    assert text.splitlines() == [",".join(COLUMNS), "jpeg,JPEG,,a.png,50,1234,0.5,inf" + "," * 12]
+    assert text.splitlines() == [",".join(COLUMNS), "jpeg,JPEG,,a.png,50,1234,0.5,inf" + "," * 15]
 
 
 def test_foreign_columns(tmp_path: Path) -> None:
