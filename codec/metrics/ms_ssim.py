@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import threading
+from statistics import fmean
 
 import numpy as np
 
-from codec.metrics.psnr import check_comparable
+from codec.metrics.psnr import channel_pairs, check_comparable
 from codec.picture import Picture
 
 SMALLEST_PX = 161
@@ -24,14 +25,17 @@ def ms_ssim(reference: Picture, picture: Picture) -> float | None:
     import torch
     from pytorch_msssim import ms_ssim as torch_ms_ssim
 
-    def tensor(one: Picture) -> torch.Tensor:
-        array = np.stack(one.planes) if both_grey else one.rgb.transpose(2, 0, 1)
-        return torch.from_numpy(array.astype(np.float32))[None]
+    def tensor(plane: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(plane.astype(np.float32))[None, None]
 
-    both_grey = reference.color == picture.color == "grey"
+    peak = float(reference.peak)
     with _ONE_AT_A_TIME, torch.inference_mode():
-        value = float(torch_ms_ssim(tensor(reference), tensor(picture), data_range=float(reference.peak)))
-    return min(value, 1.0)
+        # One channel after the other: the mean is the same, and a large picture needs a third of the memory.
+        values = [
+            float(torch_ms_ssim(tensor(one), tensor(other), data_range=peak))
+            for one, other in channel_pairs(reference, picture)
+        ]
+    return min(fmean(values), 1.0)
 
 
 def plane_ms_ssim(reference: np.ndarray, plane: np.ndarray, peak: int) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import fmean
 
 import numpy as np
 
@@ -19,9 +20,7 @@ def psnr_rgb_db(reference: Picture, picture: Picture) -> float:
         Infinity for identical pictures.
     """
     check_comparable(reference, picture)
-    if reference.color == picture.color == "grey":
-        return psnr_of(_mse(reference.planes[0], picture.planes[0]), reference.peak)
-    return psnr_of(_mse(reference.rgb, picture.rgb), reference.peak)
+    return psnr_of(fmean(_mse(one, other) for one, other in channel_pairs(reference, picture)), reference.peak)
 
 
 def psnr_y_db(reference: Picture, picture: Picture) -> float:
@@ -49,6 +48,13 @@ def check_comparable(reference: Picture, picture: Picture) -> None:
         raise InputError(f"sizes differ: {sizes[0][0]}x{sizes[0][1]} and {sizes[1][0]}x{sizes[1][1]}")
     if reference.bit_depth != picture.bit_depth:
         raise InputError(f"bit depths differ: {reference.bit_depth} and {picture.bit_depth}")
+
+
+def channel_pairs(reference: Picture, picture: Picture) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Channels to be compared: one pair for two grey pictures, else R, G and B, where grey stands for all three."""
+    one, other = reference.planes, picture.planes
+    count = max(len(one), len(other))
+    return list(zip(one * (count // len(one)), other * (count // len(other)), strict=True))
 
 
 def _mse(a: np.ndarray, b: np.ndarray) -> float:

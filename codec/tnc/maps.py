@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -90,6 +91,29 @@ def branch_maps(picture: Picture, costs: Sequence[BlockCost]) -> dict[str, Block
         "j_difference": BlockMap(
             "j_difference", "J of INR minus VAE", "bit/px", unit, _by_unit(picture, inr - vae), color_map="diverging"
         ),
+        **inr_part_maps(picture, costs),
+    }  # fmt: skip
+
+
+def inr_part_maps(picture: Picture, costs: Sequence[BlockCost]) -> dict[str, BlockMap]:
+    """Bits of each over-fitted block by part of its network (latents, mask, differences, ...), NaN where there is none.
+
+    Latents of all grids count together. No map where no block is over-fitted.
+    """
+    by_block = []
+    for cost in costs:
+        parts: dict[str, float] = {}
+        for name, bits in cost.inr_bits.items():
+            part = "latents" if name.startswith("latents") else name
+            parts[part] = parts.get(part, 0.0) + bits
+        by_block.append(parts)
+    names = dict.fromkeys(name for parts in by_block for name in parts)
+    return {
+        f"inr_bits_{name}": BlockMap(
+            f"inr_bits_{name}", f"INR bits: {name.replace('_', ' ')}", "bit", (UNIT_PX, UNIT_PX),
+            _by_unit(picture, [parts.get(name, 0.0) if parts else math.nan for parts in by_block]),
+        )
+        for name in names
     }  # fmt: skip
 
 

@@ -13,6 +13,11 @@ def magnitudes(block_map: BlockMap) -> np.ndarray:
     return values if values.ndim == 2 else np.linalg.norm(values, axis=-1)
 
 
+def has_values(block_map: BlockMap) -> bool:
+    """Whether any block has a value: maps of what was never tried have none."""
+    return bool(np.isfinite(magnitudes(block_map)).any())
+
+
 def distribution(block_map: BlockMap, low: float, high: float, bins: int) -> np.ndarray:
     """Number of blocks in each of `bins` equal parts of a range, `(bins,)`; values beyond its ends count there."""
     values = magnitudes(block_map)

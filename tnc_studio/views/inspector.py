@@ -107,6 +107,7 @@ def _table(detail: BlockDetail) -> str:
         last = group
         lines.append(
             f"<tr><td style='color:{current().muted};padding-right:8px'>{head}</td>"
-            f"<td style='padding-right:8px'>{escape(name)}</td><td align='right'><b>{escape(text)}</b></td></tr>"
+            f"<td width='100%' style='padding-right:8px'>{escape(name)}</td>"
+            f"<td align='right' style='white-space:nowrap'><b>{escape(text)}</b></td></tr>"
         )
     return f"<table cellspacing='0' width='100%'>{''.join(lines)}</table>"

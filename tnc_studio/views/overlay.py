@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from codec.blockmap import BlockMap
-from tnc_studio.model.maps import category_share, distribution
+from tnc_studio.model.maps import category_share, distribution, has_values
 from tnc_studio.services.studio import Studio
 from tnc_studio.theme.map_colors import LUT_SIZE, category_color, color_table, value_range
 from tnc_studio.theme.tokens import SPACE_S
@@ -248,5 +248,12 @@ class OverlayPanel(QScrollArea):
         self.legend.show_map(shown, overlay.chosen_range, hatching=overlay.hatching)
         planned = shown is not None and shown is self._session.plan_maps.get(overlay.map_id)
         stale = not planned and overlay.map_id in self._session.rendition(self._session.own_id).stale_maps
-        self.state.setText("of older settings, until it is made anew" if stale else "planned, not coded yet")
-        self.state.setVisible(shown is not None and (stale or planned))
+        said = {
+            "of older settings, until it is made anew": stale,
+            "planned, not coded yet": planned,
+            "no block has a value: nothing was tried that it would tell about": (
+                shown is not None and not has_values(shown)
+            ),
+        }
+        self.state.setText("; ".join(text for text, holds in said.items() if holds))
+        self.state.setVisible(shown is not None and any(said.values()))
