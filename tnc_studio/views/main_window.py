@@ -294,6 +294,7 @@ class MainWindow(QMainWindow):
         """Show a dialog that is not modal, and forget it when it is closed."""
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()
+        dialog.activateWindow()  # not every window manager gives the keyboard to what is new; without one, nobody does
 
     def _refresh_title(self) -> None:
         source = self.session.source
