@@ -38,6 +38,7 @@ class CodecStyle:
 
 CODECS: dict[str, CodecStyle] = {
     "tnc": CodecStyle("#0072b2", "#56b4e9", "o", "-", 2.4),
+    "tcm": CodecStyle("#0072b2", "#56b4e9", "o", "-", 2.4),
     "bpg": CodecStyle("#d55e00", "#ff9346", "s"),
     "vvc": CodecStyle("#00805e", "#2bc79a", "^"),
     "jpeg": CodecStyle("#a8508a", "#e28fbf", "D"),

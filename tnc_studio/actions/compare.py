@@ -29,10 +29,10 @@ COMPARE_ACTIONS: tuple[ActionSpec, ...] = (
     _spec("panes_swap", "Swap the first two panes", "Exchange the renditions of the first two panes", "Shift+R"),
     _spec(
         "open_external",
-        "External picture\u2026",
-        "Show a picture from disk that was coded elsewhere in the current pane, with its byte count",
+        "External picture or clip\u2026",
+        "Show what was coded elsewhere in the current pane, with its byte count; a clip in step with the open one",
         "Ctrl+Shift+O",
-        needs="original",
+        needs="codable",
     ),
     _spec(
         "mode_side",

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from codec.blockmap import BlockMap
-from codec.errors import CodecError
+from codec.errors import CodecError, InputError
+from codec.jobs import CancelToken, Progress
+from codec.metrics.clips import ClipFigures, FrameFigures, measure_clip
+from codec.metrics.measure import OF_CLIPS
 from codec.picture import Picture
 from codec.video.display import frame_rgb
 from codec.video.frame import VideoFormat
 from codec.video.raw import guess_raw
 from codec.video.source import RAW_SUFFIXES, VideoSource, open_video
 from tnc_studio.model.clip import FrameRecord
-from tnc_studio.model.moment import Moment
+from tnc_studio.model.moment import Moment, Totals
 from tnc_studio.model.observer import Event
 from tnc_studio.model.raw import RawFormat
 from tnc_studio.model.renditions import ORIGINAL, DisplayImage, Rendition, State
-from tnc_studio.model.session import Session
+from tnc_studio.model.session import Session, Severity
 from tnc_studio.model.source import Source
 from tnc_studio.services.frame_cache import ShownFrame
-from tnc_studio.services.jobs import FILES, JobService
+from tnc_studio.services.jobs import ANCHORS, FILES, JobService
 from tnc_studio.services.lanes import Priority
 from tnc_studio.services.player import Player
 from tnc_studio.services.tracks import NO_MAPS, FileTrack
@@ -37,6 +40,7 @@ class Texts:
     note: str = ""
 
 
+EXTERNAL = "file:clip"
 FALLBACK_SIZE = (352, 288)
 """Where neither the name nor the size of a file of samples says anything."""
 
@@ -72,6 +76,7 @@ class ClipService:
         self._jobs = jobs
         self.player = Player(session, jobs, self._rendition, lambda frame: self.planned_maps(frame))
         self.texts: dict[str, Texts] = {}
+        self._externals = 0
         self.opened: Event[[Path]] = Event()
         self.raw_asked: Event[[Path]] = Event()
         self.remembered: Callable[[Path], RawFormat | None] = lambda path: None
@@ -102,12 +107,80 @@ class ClipService:
         """Make a clip the document."""
         source, format_ = loaded.source, loaded.source.format
         self.texts.clear()
+        self._jobs.cancel("clip.*")
         self._session.set_source(Source(loaded.picture, loaded.path, False, format_, loaded.frame_count, loaded.raw))
         self.texts[ORIGINAL] = Texts(settings=format_text(format_))
         self.player.set_track(ORIGINAL, FileTrack(source, loaded.frame_count))
         if source.notes:
             self._session.tell(f"{loaded.path.name}: {'; '.join(source.notes)}")
         self.opened.emit(loaded.path)
+
+    def open_external(self, path: Path) -> None:
+        """Show a clip that was coded elsewhere in the current pane, in step, and measure it frame by frame."""
+        source, format_, pane = self._session.source, self._session.clip.format, self._session.active_pane
+        if source is None or format_ is None:
+            raise InputError("open the original first: an external clip is compared with it", where=path.name)
+        self._externals += 1
+        id_ = f"{EXTERNAL}{self._externals}"
+
+        def opened(loaded: LoadedClip) -> None:
+            size = (loaded.source.format.width_px, loaded.source.format.height_px)
+            if self._session.source is not source:
+                return
+            if size != (format_.width_px, format_.height_px):
+                loaded.source.close()
+                self._session.tell(
+                    f"{path.name} has {size[0]}\u00d7{size[1]} px, unlike {source.name}", severity=Severity.ERROR
+                )
+                return
+            count = min(loaded.frame_count, source.frame_count)
+            track = FileTrack(loaded.source, count)
+            self.set_texts(id_, Texts("external", format_text(loaded.source.format), "measuring"))
+            self._session.set_label(id_, f"{path.name} (external)")
+            self.player.set_track(id_, track)
+            self._session.set_pane(pane, id_)
+            self._measure(id_, track, path, count)
+
+        self._jobs.submit(
+            FILES, f"external.{path}", lambda progress, cancel: load_clip(path, None), done=opened,
+            note=f"Opening {path.name}", priority=Priority.INTERACTIVE,
+            failed=lambda error: report(self._session, error, f"Opening {path.name}"),
+        )  # fmt: skip
+
+    def _measure(self, id_: str, track: FileTrack, path: Path, count: int) -> None:
+        """Measure an external clip; figures appear frame by frame."""
+        source, format_ = self._session.source, self._session.clip.format
+        if format_ is None:
+            return
+
+        def arrived(figures: FrameFigures) -> None:
+            if self._session.source is source:
+                record = FrameRecord("", None, figures.psnr_y_db, figures.psnr_611_db)
+                self._session.clip.add_records(id_, {figures.index: record})
+
+        def work(progress: Progress, cancel: CancelToken) -> tuple[ClipFigures, int]:
+            def told(figures: FrameFigures) -> None:
+                progress((figures.index + 1) / count, f"frame {figures.index}")
+                self._jobs.post(lambda: arrived(figures))
+
+            with self.open_again() as original, open_source(path, None) as other:
+                pair = original.read(0, count), other.read(0, count)
+                return measure_clip(*pair, OF_CLIPS, on_frame=told, cancel=cancel), path.stat().st_size
+
+        def done(answer: tuple[ClipFigures, int]) -> None:
+            figures, size_bytes = answer
+            if self._session.source is source:
+                bits = 8.0 * size_bytes / count
+                speed = bits * float(format_.fps) / 1000
+                track.totals = Totals(count, size_bytes, bits / format_.pixels, speed, figures.means())
+                self.set_texts(id_, replace(self.texts[id_], note="bytes of the whole file"))
+                self.player.refresh()
+                self._session.rendition_changed.emit(id_)
+
+        self._jobs.submit(
+            ANCHORS, f"clip.{id_}", work, done=done, note=f"Measuring {path.name}",
+            failed=lambda error: report(self._session, error, f"Measuring {path.name}"),
+        )  # fmt: skip
 
     def set_texts(self, rendition_id: str, texts: Texts) -> None:
         """Change what a caption says."""

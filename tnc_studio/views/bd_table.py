@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from codec.metrics.bd import INTERPOLATIONS, BdResult
-from codec.metrics.measure import ALWAYS, METRICS
+from codec.metrics.measure import ALWAYS, METRICS, OF_CLIPS
 from codec.rd.curves import BdRow, curves_of
 from tnc_studio.model.captions import signed
 from tnc_studio.model.lab import EACH, curve_labels
@@ -123,7 +123,8 @@ class BdTable(QWidget):
         labels = [names[curve.name] for curve in others]
         if len({curve.name for curve in own}) > 1:  # several TNC curves: say which one is meant
             labels = [f"{label} \u2190 {curve.label}" for label, curve in zip(labels, own, strict=True)]
-        metrics = [name for name in METRICS if name in ALWAYS or any(row.rate[name] for row in rows)]
+        always = OF_CLIPS[:2] if session.on_clip else ALWAYS
+        metrics = [name for name in METRICS if name in always or any(row.rate[name] for row in rows)]
         table = self.table
         table.setColumnCount(2 + len(metrics))
         heads = [*(METRICS[name].short for name in metrics), "BD-PSNR"]

@@ -15,7 +15,7 @@ from tnc_studio.model.compare import CompareMode, Difference, Readout, next_gain
 from tnc_studio.model.session import PANES_MAX, Session
 from tnc_studio.model.settings import OWN, anchor_of
 from tnc_studio.services.trouble import report
-from tnc_studio.views.dialogs import ask_external
+from tnc_studio.views.dialogs import ask_external, ask_external_clip
 
 if TYPE_CHECKING:
     from tnc_studio.views.main_window import MainWindow
@@ -111,7 +111,13 @@ def swap_panes(session: Session) -> None:
 
 
 def open_external(window: MainWindow) -> None:
-    """Ask for a picture that was coded elsewhere and for its byte count, and show it."""
+    """Ask for a picture that was coded elsewhere and for its byte count, and show it; or for a clip."""
+    if window.session.on_clip:
+        clip = ask_external_clip(window, window.store.folder)
+        if clip is not None:
+            window.store.folder = str(clip.parent)
+            window.studio.clips.open_external(clip)
+        return
     answer = ask_external(window, window.store.folder)
     if answer is None:
         return

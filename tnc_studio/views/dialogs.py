@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 
 import codec
 from codec.anchors.base import Anchor
+from codec.video.source import RAW_SUFFIXES
 from tnc_studio.actions.table import keyboard_rows
 from tnc_studio.model.source import (
     CLIP_SUFFIXES,
@@ -78,6 +79,13 @@ def ask_external(parent: QWidget, folder: str) -> tuple[Path, int | None] | None
         min(path.stat().st_size if path.is_file() else 0, 2**31 - 1), 0, 2**31 - 1,
     )  # fmt: skip
     return (path, size or None) if ok else None
+
+
+def ask_external_clip(parent: QWidget, folder: str) -> Path | None:
+    """Ask for a clip that was coded elsewhere."""
+    patterns = " ".join(f"*{suffix}" for suffix in CLIP_SUFFIXES if suffix not in RAW_SUFFIXES)
+    name, _ = QFileDialog.getOpenFileName(parent, "External clip", folder, f"Clips ({patterns})")
+    return Path(name) if name else None
 
 
 def ask_open_map(parent: QWidget, folder: str) -> Path | None:

@@ -98,6 +98,7 @@ class RdPlot(QWidget):
             axis = self._item.getAxis(name)
             axis.setPen(pg.mkPen(tokens.grid))
             axis.setTextPen(pg.mkPen(tokens.text))
+            axis.enableAutoSIPrefix(False)
         self._hover.setColor(tokens.text)
         self._hover.fill = pg.mkBrush(QColor(tokens.raised))
         self._hover.border = pg.mkPen(tokens.border)

@@ -235,7 +235,8 @@ class TimelinePlot(QWidget):
         records = self.bars
         bars = [(frame, record.bits, record.kind) for frame, record in sorted(records.items()) if record.bits]
         self._bars.set_bars(bars)
-        self._rows[0].setLabel("left", "bits" if self.bars_id else "cost")
+        self._rows[0].setLabel("left", "kbit" if self.bars_id else "cost")
+        self._rows[0].getAxis("left").setScale(0.001 if self.bars_id else 1.0)
         self._rows[0].getAxis("left").setStyle(showValues=bool(bars))
         self._rows[0].setYRange(0, max((bits for _, bits, _ in bars), default=1.0) * 1.05, padding=0)
         self._refresh_qp(records)

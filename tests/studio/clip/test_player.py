@@ -167,3 +167,34 @@ def test_a_session_of_a_clip_comes_back(qtbot: QtBot, clip_window: MainWindow, t
     assert session.pane_count == 1
     assert session.tuning.clip.lookahead.cutree == 0.5
     assert abs(shown_luma(clip_window) - luma_of(8)) <= 1
+
+
+def test_an_external_clip_stands_beside_the_original_and_is_measured(
+    qtbot: QtBot, clip_window: MainWindow, tmp_path
+) -> None:
+    session, studio = clip_window.session, clip_window.studio
+    originals = studio.clips.open_again().read(0, 8)
+    path = tmp_path / "coded.y4m"
+    with path.open("wb") as file:
+        file.write(b"YUV4MPEG2 W96 H64 F25:1 Ip A1:1 C420mpeg2\n")
+        for frame in originals:
+            file.write(b"FRAME\n" + np.minimum(frame.planes[0] + (2 if frame.index == 3 else 1), 255).tobytes())
+            file.write(frame.planes[1].tobytes() + frame.planes[2].tobytes())
+    session.set_pane_count(2)
+    clip_window.compare.activate(1)
+    studio.clips.open_external(path)
+    qtbot.waitUntil(lambda: any(one.startswith("file:clip") for one in session.visible_ids), timeout=10_000)
+    id_ = session.pane_ids[1]
+    qtbot.waitUntil(lambda: studio.clips.player.tracks[id_].totals is not None, timeout=20_000)
+    settle(qtbot, studio)
+    totals = studio.clips.player.tracks[id_].totals
+    assert totals is not None
+    assert totals.size_bytes == path.stat().st_size
+    assert session.clip.worst_frame(id_) == 3
+    records = session.clip.records[id_]
+    assert len(records) == 8
+    assert records[3].psnr_y_db < records[2].psnr_y_db  # type: ignore[operator]
+    session.clip.go(3)
+    settle(qtbot, studio)
+    assert "frame 3" in clip_window.compare.panes[1].caption.status.text()
+    assert f"{totals.bpp:.4f} bpp" in [label.text() for label in clip_window.compare.panes[1].caption.figures]
