@@ -9,7 +9,6 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVB
 
 from tnc_studio.services.inspector import BlockDetail, inspect_block
 from tnc_studio.services.studio import Studio
-from tnc_studio.theme.palette import current
 from tnc_studio.theme.tokens import SPACE_S
 from tnc_studio.views.block_widgets import BlockPictures, ErrorHistogram
 from tnc_studio.views.widgets import muted_label
@@ -101,13 +100,13 @@ class BlockInspector(QWidget):
 
 
 def _table(detail: BlockDetail) -> str:
+    """Names and values; a gap stands between groups, whose names say nothing that their rows do not."""
     lines, last = [], ""
     for group, name, text in detail.values:
-        head = escape(group) if group != last else ""
+        gap = f"padding-top:{SPACE_S if last and group != last else 0}px"
         last = group
         lines.append(
-            f"<tr><td style='color:{current().muted};padding-right:8px'>{head}</td>"
-            f"<td width='100%' style='padding-right:8px'>{escape(name)}</td>"
-            f"<td align='right' style='white-space:nowrap'><b>{escape(text)}</b></td></tr>"
+            f"<tr><td style='padding-right:8px;{gap}'>{escape(name)}</td>"
+            f"<td align='right' style='white-space:nowrap;{gap}'><b>{escape(text)}</b></td></tr>"
         )
     return f"<table cellspacing='0' width='100%'>{''.join(lines)}</table>"
