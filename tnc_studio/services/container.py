@@ -116,10 +116,10 @@ class ZipReader:
 
 
 def write_zip(path: Path, manifest: bytes, entries: Iterable[tuple[str, bytes]]) -> None:
-    """Write a session into one file, atomically."""
+    """Write a session into one file, atomically; of equal entries, such as a picture in two panes, one."""
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as file:
         file.writestr(MANIFEST, manifest, zipfile.ZIP_DEFLATED)
-        for name, data in entries:
+        for name, data in dict(entries).items():
             file.writestr(checked_name(name, str(path)), data)
 
 

@@ -107,3 +107,10 @@ def test_pickled_data_are_not_unpickled(tmp_path: Path) -> None:
     path = make_zip(tmp_path / "s.tncs", [("session.pkl", b"cos\nsystem\n(S'touch owned'\ntR.")])
     with pytest.raises(InputError):
         ZipReader(path)
+
+
+def test_an_entry_that_comes_twice_is_written_once(tmp_path: Path) -> None:
+    data = b"samples"
+    name = f"pictures/{sha256(data)}.png"
+    write_zip(tmp_path / "twice.tncs", MANIFEST, [(name, data), (name, data)])
+    assert ZipReader(tmp_path / "twice.tncs").read(name) == data
