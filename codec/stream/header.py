@@ -25,6 +25,8 @@ MAGIC = b"\x8bTNC"
 VERSION = 2
 """What is written; `READABLE` is what can be read. Version 1 has no over-fitted blocks (FORMAT.md, "Versions")."""
 READABLE = (1, 2)
+VIDEO_VERSION = 3
+"""Of streams with video, which have a header of their own (`codec.stream.video`)."""
 BLOCK_PX = 16
 """Side of the blocks of a QP map."""
 DEFAULT_SLICE_UNITS = 3
@@ -172,6 +174,8 @@ def unpack_header(data: bytes, limits: DecodeLimits, *, complete: bool = True) -
     if len(data) < _PRELUDE_BYTES:
         raise Truncated("the stream ends in its header", section="header", offset=len(data))
     version, field_bytes = data[4], data[5]
+    if version == VIDEO_VERSION:
+        raise UnsupportedVersion("the stream holds video, not a still picture", section="header", offset=4)
     if version not in READABLE:
         raise UnsupportedVersion(f"version {version} is not supported", section="header", offset=4, hint=_NEWER)
     if field_bytes < _FIELDS.size:

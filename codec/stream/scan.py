@@ -10,11 +10,11 @@ import google_crc32c
 from codec.errors import BitstreamError
 from codec.stream.header import CRC_BYTES, StreamHeader, unpack_header
 from codec.stream.limits import DecodeLimits
-from codec.stream.sections import Section, SectionType, section_bounds, section_name
+from codec.stream.sections import STILL_TYPES, Section, SectionType, section_bounds, section_name
 
 MAX_CHECKED_BYTES = 4 << 30
 """How much the search for the next section reads at most."""
-_TYPES = frozenset(int(kind) for kind in SectionType)
+_TYPES = frozenset(int(kind) for kind in STILL_TYPES)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import google_crc32c
 from codec.errors import BitstreamError, ChecksumMismatch, Truncated, UnsupportedVersion
 from codec.stream.branches import Branches, decode_branches
 from codec.stream.header import CRC_BYTES, StreamHeader
+from codec.stream.source import ByteSource
 
 ANCILLARY = 0x80
 """Bit of the type that says: a decoder may do without this section."""
@@ -28,9 +29,17 @@ class SectionType(IntEnum):
     INR_SHARED = 4
     INR_BLOCK = 5
     ALPHA = 6
+    FRAME = 7
     ANALYSIS = ANCILLARY | 1
     ICC = ANCILLARY | 2
     EXIF = ANCILLARY | 3
+    INDEX = ANCILLARY | 4
+
+
+STILL_TYPES = frozenset(SectionType) - {SectionType.FRAME, SectionType.INDEX}
+"""Types of still pictures."""
+VIDEO_TYPES = frozenset({SectionType.FRAME, SectionType.INDEX, SectionType.ANALYSIS})
+"""Types of video."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +78,7 @@ def pack_length(length: int) -> bytes:
     return bytes(out)
 
 
-def unpack_length(data: bytes, offset: int, section: str) -> tuple[int, int]:
+def unpack_length(data: ByteSource, offset: int, section: str) -> tuple[int, int]:
     """Read a LEB128 number; only the shortest form of 0..2^32-1 is accepted.
 
     Returns
@@ -97,7 +106,7 @@ def pack_section(section: Section) -> bytes:
     return framed + google_crc32c.value(framed).to_bytes(CRC_BYTES, "little")
 
 
-def section_bounds(data: bytes, offset: int) -> tuple[int, int]:
+def section_bounds(data: ByteSource, offset: int) -> tuple[int, int]:
     """Where the payload of the section at `offset` starts and ends; its checksum lies within `data` too."""
     name = section_name(data[offset])
     length, start = unpack_length(data, offset + 1, name)
@@ -106,7 +115,7 @@ def section_bounds(data: bytes, offset: int) -> tuple[int, int]:
     return start, start + length
 
 
-def check_section_crc(data: bytes, offset: int, end: int) -> None:
+def check_section_crc(data: ByteSource, offset: int, end: int) -> None:
     """Compare the checksum that follows a section's payload."""
     if google_crc32c.value(data[offset:end]) != int.from_bytes(data[end : end + CRC_BYTES], "little"):
         name = section_name(data[offset])
@@ -139,7 +148,7 @@ def check_order(header: StreamHeader, sections: Iterable[Section]) -> Branches |
     branches = None
     for section in sections:
         kind, name = section.type, section.name
-        if kind not in SectionType.__members__.values() or (header.version < 2 and kind in _SINCE_VERSION_2):
+        if kind not in STILL_TYPES or (header.version < 2 and kind in _SINCE_VERSION_2):
             if not section.ancillary:
                 what = f"a section of type {kind} is needed to decode but not known"
                 raise UnsupportedVersion(what, section=name, hint="update the program")
