@@ -1,4 +1,4 @@
-"""TNC Studio's codec library: the TNC picture codec, its anchors and its metrics. No Qt, no printing.
+"""TNC Studio's codec library: the TNC picture codec, the TCM video codec, anchors and metrics. No Qt, no printing.
 
 Heavy modules (torch) are imported on first use, so that `import codec` and `tnc --help` are quick.
 """
@@ -21,6 +21,12 @@ _LAZY = {
     "EncodeSettings": "codec.tnc.settings",
     "EncodeResult": "codec.tnc.api",
     "StreamInfo": "codec.tnc.api",
+    "encode_video": "codec.tcm.api",
+    "decode_video": "codec.tcm.api",
+    "inspect_video": "codec.tcm.api",
+    "VideoDecoder": "codec.tcm.api",
+    "VideoEncodeSettings": "codec.tcm.api",
+    "VideoEncodeResult": "codec.tcm.api",
     "Picture": "codec.picture",
     "CodecError": "codec.errors",
     "CancelToken": "codec.jobs",
@@ -34,6 +40,12 @@ if TYPE_CHECKING:
     from codec.jobs import CancelToken as CancelToken
     from codec.picture import Picture as Picture
     from codec.resources import resource as resource
+    from codec.tcm.api import VideoDecoder as VideoDecoder
+    from codec.tcm.api import VideoEncodeResult as VideoEncodeResult
+    from codec.tcm.api import VideoEncodeSettings as VideoEncodeSettings
+    from codec.tcm.api import decode_video as decode_video
+    from codec.tcm.api import encode_video as encode_video
+    from codec.tcm.api import inspect_video as inspect_video
     from codec.tnc.api import EncodeResult as EncodeResult
     from codec.tnc.api import StreamInfo as StreamInfo
     from codec.tnc.api import decode_image as decode_image

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from codec.blockmap import BlockMap
 from codec.errors import InputError
-from codec.files import write_bytes
+from codec.files import atomic_path, write_bytes
 
 COLOR_MAPS = {"diverging": "hsv", "magma": "heat", "inferno": "hot", "cividis": "winter"}
 """YUView's name of a map that comes near; "jet" for the others."""
@@ -55,6 +59,61 @@ def write_yuview_csv(maps: Iterable[BlockMap], path: Path, name: str, height_px:
     if not chosen:
         raise InputError("there are no block maps to write", where=str(path))
     write_bytes(path, yuview_csv(chosen, name, height_px, width_px).encode())
+
+
+class ClipCsv:
+    """A statistics file of a clip, written frame by frame; memory does not grow with it.
+
+    Fractions of every map are written in hundredths, since the scale must be known before the last frame.
+
+    Parameters
+    ----------
+    path : Path
+        The file; there is none if the clip ends with an error.
+    name : str
+        Name of the clip.
+    height_px, width_px : int
+    """
+
+    SCALE = 100
+
+    def __init__(self, path: Path, name: str, height_px: int, width_px: int) -> None:
+        self._path, self._name, self._size = path, name, (height_px, width_px)
+        self._body = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  closed by `__exit__`
+        self._types: dict[str, BlockMap] = {}
+
+    def add(self, index: int, maps: Mapping[str, BlockMap]) -> None:
+        """Write the maps of a frame."""
+        for id_, block_map in maps.items():
+            low, high = _ends(block_map) if np.ndim(block_map.values) == 2 else (0.0, 1.0)
+            before = self._types.get(id_)
+            if before is not None and before.value_range is not None:
+                low, high = min(low, before.value_range[0]), max(high, before.value_range[1])
+            self._types[id_] = replace(block_map, value_range=(low, high), values=block_map.values[:1, :1])
+            number = list(self._types).index(id_)
+            for line in _lines(number, block_map, self._scale(block_map), *self._size, picture=index):
+                self._body.write(line + "\n")
+
+    def _scale(self, block_map: BlockMap) -> int:
+        return 1 if block_map.labels else self.SCALE
+
+    def __enter__(self) -> ClipCsv:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        with self._body as body:
+            if kind is None:
+                self._write(body)
+
+    def _write(self, body: IO[str]) -> None:
+        height_px, width_px = self._size
+        head = ["%;syntax-version;v1.2", f"%;seq-specs;{_word(self._name)};0;{width_px};{height_px};0;"]
+        for number, block_map in enumerate(self._types.values()):
+            head += _declared(number, block_map, self._scale(block_map))
+        with atomic_path(self._path) as temporary, temporary.open("w", encoding="utf-8") as file:
+            file.write("\n".join(head) + "\n")
+            body.seek(0)
+            shutil.copyfileobj(body, file)
 
 
 def _word(text: str) -> str:
@@ -112,7 +171,9 @@ def _whole(value: float) -> int:
     return int(min(max(math.floor(value + 0.5), -LARGEST), LARGEST))
 
 
-def _lines(number: int, block_map: BlockMap, scale: int, height_px: int, width_px: int) -> list[str]:
+def _lines(
+    number: int, block_map: BlockMap, scale: int, height_px: int, width_px: int, picture: int = 0
+) -> list[str]:  # fmt: skip
     block_h, block_w = block_map.block_px
     rows = []
     for row, line in enumerate(block_map.values):
@@ -123,5 +184,5 @@ def _lines(number: int, block_map: BlockMap, scale: int, height_px: int, width_p
             if height <= 0 or width <= 0 or not np.isfinite(parts).all():
                 continue
             numbers = ";".join(str(_whole(float(part) * scale)) for part in parts)
-            rows.append(f"0;{left};{top};{width};{height};{number};{numbers}")
+            rows.append(f"{picture};{left};{top};{width};{height};{number};{numbers}")
     return rows

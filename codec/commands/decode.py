@@ -1,4 +1,4 @@
-"""`tnc decode`: a stream in, a picture out."""
+"""`tnc decode`: a stream in, a picture or a clip out."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ import argparse
 import time
 from pathlib import Path
 
-from codec.commands import common
+from codec.commands import clip_decode, common
+from codec.commands.clip_options import add_frames, is_video_file
 from codec.errors import InputError
 from codec.tnc.settings import DECODERS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("input", type=Path, metavar="IN.tnc")
+    parser.add_argument("input", type=Path, metavar="IN.tnc|IN.tcm")
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="OUT.png", help="the suffix names the format"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="OUT",
+        help="the suffix names the format: .png ... for pictures, .y4m, .mp4, .mkv, .yuv for clips",
     )
     parser.add_argument(
         "--salvage", action="store_true", help="decode what is left of a damaged stream, grey for the rest, and report"
@@ -23,13 +29,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--decoder", choices=DECODERS, default=DECODERS[0], help="pixels for the PSNR, or for the eye (%(default)s)"
     )
+    add_frames(parser, "of a clip: decode these frames")
     common.add_limits(parser)
     common.add_device(parser)
     common.add_json(parser)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Decode and write the picture."""
+    """Decode and write the picture or clip."""
+    if is_video_file(args.input):
+        clip_decode.run(args)
+        return
     from codec.files import WRITABLE, read_bytes, write_picture
 
     if args.output.suffix.lower() not in WRITABLE:

@@ -1,4 +1,4 @@
-"""`tnc encode`: a picture in, a stream out; or many."""
+"""`tnc encode`: a picture or a clip in, a stream out; or many pictures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codec.aq.settings import SCALE_MAX, STRENGTH_MAX, TERMS, AqScales
-from codec.commands import common
+from codec.commands import clip_encode, common
 from codec.errors import CodecError, SettingsError
 from codec.jobs import Progress, no_progress
 from codec.picture import Picture
@@ -25,16 +25,21 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "inputs", nargs="+", metavar="IN", help="pictures of at most 16384 px a side, folders of them, or patterns"
+        "inputs",
+        nargs="+",
+        metavar="IN",
+        help="pictures of at most 16384 px a side, folders of them, or patterns; or one clip",
     )
-    parser.add_argument("-o", "--output", required=True, metavar="OUT.tnc", help="of several inputs: a folder")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT.tnc|OUT.tcm", help="of several inputs: a folder")
     quality = parser.add_mutually_exclusive_group()
     quality.add_argument("--qp", type=common.number(QP_MIN, QP_MAX), metavar="N", help="quality, 0 (best) to 63 (32)")
     positive = common.number(0, above=True)
     quality.add_argument("--lambda", dest="lmbda", type=positive, metavar="L", help="the same quality by its lambda")
     quality.add_argument("--bpp", type=positive, metavar="B", help="aim at bits per pixel")
     quality.add_argument("--psnr", type=positive, metavar="P", help="aim at a PSNR in dB")
-    quality.add_argument("--size", type=common.whole_number(1), metavar="BYTES", help="aim at a file size")
+    parser.add_argument(
+        "--size", type=_size, metavar="BYTES|WxH", help="aim at a file size; of raw planes: width and height"
+    )
     parser.add_argument(
         "--qp-map", type=Path, metavar="CSV", help="signed QP offsets, one line per row of 16x16 px, commas between"
     )
@@ -53,9 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--effort",
         type=int,
         choices=EFFORTS,
-        default=0,
-        help="0: one pass; 1: rate-distortion optimised rounding; 2, 3: latents refined for this picture, and "
-        "over-fitted blocks too, for minutes",
+        help="0: one pass (default of pictures); 1: rate-distortion optimised rounding (default of clips); 2, 3: "
+        "latents refined for this picture, and over-fitted blocks too, for minutes; of clips: a longer motion search",
     )
     parser.add_argument("--branch", choices=BRANCHES, default="auto", help="what codes the blocks (auto: the cheaper)")
     parser.add_argument(
@@ -76,6 +80,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-analysis", action="store_true", help="leave the encoder's analysis out of the stream")
     common.add_device(parser)
     common.add_json(parser)
+    clip_encode.add_arguments(parser)
+    parser.set_defaults(usage_error=parser.error)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -88,6 +94,14 @@ def run(args: argparse.Namespace) -> None:
     """
     from codec.batch import is_batch
 
+    if clip_encode.is_clip(args):
+        clip_encode.run(args)
+        return
+    if isinstance(args.size, tuple):
+        args.usage_error("--size WxH belongs to a clip of raw planes")
+    if args.size is not None and any(value is not None for value in (args.qp, args.lmbda, args.bpp, args.psnr)):
+        args.usage_error("argument --size: not allowed with --qp, --lambda, --bpp or --psnr")
+    del args.usage_error  # options go to other processes, which parsers cannot
     batch = is_batch(args.inputs, args.output)
     args.output = Path(args.output)
     if batch:
@@ -121,7 +135,7 @@ def _encode_file(
         qp_map=read_qp_map(args.qp_map, picture.height_px, picture.width_px) if args.qp_map else None,
         aq=args.aq,
         aq_scales=AqScales.of(dict(args.aq_term)),
-        effort=args.effort,
+        effort=args.effort or 0,
         branch=args.branch,
         force_blocks=args.force_block,
         inr_iterations=args.inr_iterations,
@@ -239,6 +253,14 @@ def _precision(picture: Picture) -> list[str]:
     return [
         f"{picture.bit_depth}-bit samples are coded at the model's precision and decoded to {picture.bit_depth} bits"
     ]
+
+
+def _size(text: str) -> int | tuple[int, int]:
+    """Argument type: bytes, or width and height of raw planes."""
+    width, cross, height = text.lower().partition("x")
+    if cross:
+        return common.whole_number(1)(width), common.whole_number(1)(height)
+    return common.whole_number(1)(text)
 
 
 def _aq_term(text: str) -> tuple[str, float]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from codec.commands import common
+from codec.commands import clip_info, common
+from codec.commands.clip_options import add_maps, is_video_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("input", type=Path, metavar="IN.tnc")
+    parser.add_argument("input", type=Path, metavar="IN.tnc|IN.tcm")
+    parser.add_argument("--frames", action="store_true", help="of a clip: type, QP and bits of every frame")
+    add_maps(parser)
     common.add_json(parser)
 
 
@@ -18,6 +21,9 @@ def run(args: argparse.Namespace) -> None:
     """Parse the stream and print its structure."""
     from codec.files import read_bytes
 
+    if is_video_file(args.input):
+        clip_info.run(args)
+        return
     stream = read_bytes(args.input)
     from codec.tnc.api import inspect
 

@@ -31,7 +31,7 @@ def test_the_command_line_reads_back_as_the_settings(settings: EncodeSettings) -
     args = parser.parse_args(shlex.split(line)[2:])
     again = EncodeSettings(
         qp=args.qp, lmbda=args.lmbda, target_bpp=args.bpp, target_psnr_db=args.psnr, target_bytes=args.size,
-        qp_map=settings.qp_map, aq=args.aq, aq_scales=AqScales.of(dict(args.aq_term)), effort=args.effort,
+        qp_map=settings.qp_map, aq=args.aq, aq_scales=AqScales.of(dict(args.aq_term)), effort=args.effort or 0,
         model=args.model, analysis=not args.no_analysis,
     )  # fmt: skip
     assert ([str(path) for path in args.inputs], str(args.output)) == (["my picture.png"], "out.tnc")

@@ -137,7 +137,7 @@ def test_every_header_field_round_trips(**fields):
     assert read_stream(stream).header == header
 
 
-@given(payloads=st.lists(st.tuples(st.sampled_from([0x84, 0x90, 0xFF]), st.binary(max_size=300)), max_size=6))
+@given(payloads=st.lists(st.tuples(st.sampled_from([0x85, 0x90, 0xFF]), st.binary(max_size=300)), max_size=6))
 def test_unknown_ancillary_sections_are_carried_past(payloads):
     extra = [Section(kind, payload) for kind, payload in payloads]
     slices = [Section(SectionType.SLICE, b"a"), Section(SectionType.SLICE, b"b")]
@@ -208,7 +208,8 @@ def test_foreign_bytes_at_the_end_are_an_error():
 @pytest.mark.parametrize(
     ("offset", "value", "error", "message"),
     [
-        (4, b"\x03", UnsupportedVersion, "version 3"),
+        (4, b"\x04", UnsupportedVersion, "version 4"),
+        (4, b"\x03", UnsupportedVersion, "video"),
         (5, b"\x15", BitstreamError, "too few"),
         (6, b"\x01", UnsupportedVersion, "kind 1"),
         (7, b"\0\0", BitstreamError, "no pixels"),

@@ -182,7 +182,9 @@ class VideoReader:
                     if not frame.is_key and trouble:
                         frame = None
                     elif frame.is_key and not expected <= number <= expected + self._room(trouble, good_end, offset):
-                        raise BitstreamError(f"key frame {number} where {expected} is next", section="frame", offset=offset)
+                        raise BitstreamError(
+                            f"key frame {number} where {expected} is next", section="frame", offset=offset
+                        )
                     elif not frame.is_key and (expected == first or first + number != expected):
                         what = f"P frame {first + number} where frame {expected} is next"
                         raise BitstreamError(what, section="frame", offset=offset)
@@ -214,7 +216,9 @@ class VideoReader:
             if not self.salvage:
                 what = f"{expected} frames are found where there are {self.header.frame_count}"
                 raise BitstreamError(what, offset=self.end)
-            missing = f"{self.missing_bytes} bytes are missing at the end" if self.missing_bytes else "frames are missing"
+            missing = (
+                f"{self.missing_bytes} bytes are missing at the end" if self.missing_bytes else "frames are missing"
+            )
             yield LostFrames(expected, self.header.frame_count, trouble or missing, at_end=True)
 
     @staticmethod

@@ -1,0 +1,88 @@
+"""What the verbs share where they take clips: ranges of frames, limits, and writing block maps."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from codec.blockmap import BlockMap
+
+if TYPE_CHECKING:
+    from codec.stream import DecodeLimits
+    from codec.video.frame import VideoFormat
+
+PNG_MAPS = ("qp", "offset", "bits", "mode", "vectors", "residual_energy")
+"""Maps that are painted; the statistics file holds all."""
+SaveMaps = Callable[[int, Mapping[str, BlockMap]], None]
+
+
+def frame_range(text: str) -> tuple[int, int | None]:
+    """Argument type: `A:B` (B not included), `A:` or `:B`."""
+    first, colon, stop = text.partition(":")
+    try:
+        span = int(first or 0), int(stop) if stop else None
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"not A:B: {text!r}") from None
+    if not colon or span[0] < 0 or (span[1] is not None and span[1] <= span[0]):
+        raise argparse.ArgumentTypeError(f"{text!r} is not A:B with 0 <= A < B")
+    return span
+
+
+def add_frames(parser: argparse._ActionsContainer, what: str) -> None:
+    """Add `--frames`."""
+    parser.add_argument("--frames", type=frame_range, metavar="A:B", help=f"{what}, from A up to but without B")
+
+
+def add_maps(parser: argparse._ActionsContainer) -> None:
+    """Add `--maps`."""
+    parser.add_argument(
+        "--maps", type=Path, metavar="DIR",
+        help="write block maps of every frame of a clip: a statistics file for YUView, and pictures",
+    )  # fmt: skip
+
+
+def is_video_file(path: Path) -> bool:
+    """Whether a file starts like a stream of video; not being able to read it is somebody else's error."""
+    from codec.stream.video.header import is_video_stream
+
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        return is_video_stream(file.read(7))
+    return False
+
+
+def clip_limits(args: argparse.Namespace) -> DecodeLimits:
+    """Limits of clips: what was asked for, and the lower defaults of clips where nothing was."""
+    from codec.commands.common import limits_of
+    from codec.stream import DecodeLimits
+    from codec.stream.video import VIDEO_LIMITS
+
+    asked, usual = vars(limits_of(args)), vars(DecodeLimits())
+    return DecodeLimits(
+        **{name: vars(VIDEO_LIMITS)[name] if value == usual[name] else value for name, value in asked.items()}
+    )
+
+
+@contextlib.contextmanager
+def map_writer(folder: Path | None, name: str, format_: VideoFormat) -> Iterator[SaveMaps | None]:
+    """Give a function that writes the maps of a frame into a folder; None without one."""
+    if folder is None:
+        yield None
+        return
+    from codec.blockmap_csv import ClipCsv
+    from codec.files import make_folder
+    from codec.map_png import write_map_png
+
+    make_folder(folder)
+    height, width = format_.height_px, format_.width_px
+    with ClipCsv(folder / f"{name}.csv", name, height, width) as table:
+
+        def save(index: int, maps: Mapping[str, BlockMap]) -> None:
+            table.add(index, maps)
+            for id_ in PNG_MAPS:
+                if id_ in maps:
+                    write_map_png(maps[id_], folder / f"{id_}_{index:05d}.png", height, width)
+
+        yield save

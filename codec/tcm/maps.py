@@ -1,0 +1,90 @@
+"""Block maps of a coded frame: what its stream says of every block, and what it cost."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from codec.blockmap import BlockMap
+from codec.quality import QP_STEPS
+from codec.tcm.motion.field import CELL_PX, INTRA, QUARTERS, MotionField
+from codec.tcm.planes import PEAK, Planes
+from codec.video.frame import VideoFormat
+
+BLOCK = (16, 16)
+CELL = (CELL_PX, CELL_PX)
+MODES = {0: "skip", 1: "inter", 2: "intra"}
+SKIP_MODE, INTER_MODE, INTRA_MODE = MODES
+ENERGY_FLOOR_DB = -30.0
+
+
+def grid_of(format_: VideoFormat, block_px: int = 16) -> tuple[int, int]:
+    """Rows and columns of blocks that the unpadded picture has."""
+    return -(-format_.height_px // block_px), -(-format_.width_px // block_px)
+
+
+def stream_maps(
+    format_: VideoFormat, qp16_map: np.ndarray, offsets: np.ndarray, coded: np.ndarray, motion: MotionField | None
+) -> dict[str, BlockMap]:
+    """Maps that every decoder can draw: "qp", "offset", "mode", and in P frames "leaf_size" and "vectors".
+
+    Parameters
+    ----------
+    qp16_map, offsets, coded : numpy.ndarray
+        On the grid of the padded picture.
+    """
+    rows, cols = grid_of(format_)
+    rows8, cols8 = grid_of(format_, CELL_PX)
+    maps = [
+        BlockMap("qp", "QP per block", "", BLOCK, qp16_map[:rows, :cols] / QP_STEPS, color_map="cividis"),
+        BlockMap("offset", "QP offset", "QP", BLOCK, offsets[:rows, :cols].astype(np.float32), color_map="diverging"),
+    ]
+    if motion is not None:
+        vectors = motion.vectors[:rows8, :cols8].astype(np.float32) / QUARTERS
+        sizes = (1 << motion.log2_size[:rows8, :cols8].astype(np.int64)).astype(np.float32)
+        maps += [
+            BlockMap("leaf_size", "Size of the leaf", "px", CELL, sizes, value_range=(8.0, 64.0)),
+            BlockMap("vectors", "Motion vectors", "px", CELL, vectors),
+        ]
+    mode = mode_grid(coded, motion)[:rows8, :cols8]
+    maps.append(BlockMap("mode", "Mode", "", CELL, mode, labels=MODES, value_range=(0.0, 2.0), color_map="categorical"))
+    return {one.id: one for one in maps}
+
+
+def mode_grid(coded: np.ndarray, motion: MotionField | None) -> np.ndarray:
+    """`(rows, cols)` of 8x8 cells: 0 skip (inter without symbols), 1 inter, 2 intra, as all of a key frame."""
+    by_cell = coded.repeat(2, 0).repeat(2, 1)
+    if motion is None:
+        return np.full(by_cell.shape, INTRA_MODE, np.int64)
+    inter = np.where(by_cell, INTER_MODE, SKIP_MODE)
+    return np.where(motion.mode == INTRA, INTRA_MODE, inter).astype(np.int64)
+
+
+def cost_maps(
+    format_: VideoFormat, bits: np.ndarray, current: Planes, prediction: Planes | None, reconstruction: Planes
+) -> dict[str, BlockMap]:
+    """Maps that only the encoder knows: "bits" of symbols, "residual_energy", "mse" and "psnr" of luma."""
+    rows, cols = grid_of(format_)
+    error = _luma_mse(current, reconstruction)[:rows, :cols]
+    maps = [
+        BlockMap("bits", "Bits per block", "bit", BLOCK, bits[:rows, :cols]),
+        BlockMap("mse", "Squared error of luma", "code values²", BLOCK, error / 16, color_map="magma"),
+        BlockMap("psnr", "PSNR of luma per block", "dB", BLOCK, _psnr(error), color_map="cividis"),
+    ]
+    if prediction is not None:
+        energy = _luma_mse(current, prediction)[:rows, :cols] / 16
+        energy_db = np.maximum(10 * np.log10(np.maximum(energy, 1e-9)), ENERGY_FLOOR_DB)
+        maps.append(
+            BlockMap("residual_energy", "Energy of the residual of luma", "dB", BLOCK, energy_db, color_map="inferno")
+        )
+    return {one.id: one for one in maps}
+
+
+def _luma_mse(a: Planes, b: Planes) -> np.ndarray:
+    """Mean squared error of luma of every 16x16 block, in working code values squared."""
+    difference = (a.y - b.y).cpu().numpy().astype(np.float64)
+    rows, cols = (n // 16 for n in difference.shape)
+    return np.square(difference).reshape(rows, 16, cols, 16).mean((1, 3))
+
+
+def _psnr(mse: np.ndarray) -> np.ndarray:
+    return np.minimum(10 * np.log10(PEAK**2 / np.maximum(mse, 1e-9)), 100.0)

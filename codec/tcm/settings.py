@@ -1,0 +1,82 @@
+"""What a user can ask of the video encoder, as one immutable, comparable value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from codec.errors import SettingsError
+from codec.quality import QP_MAX, QP_MIN, QP_STEPS, qp_of_lmbda, snap_qp
+from codec.tcm.lookahead.settings import LookaheadSettings
+
+DEFAULT_QP = 32.0
+EFFORTS = (0, 1, 2)
+DEFAULT_EFFORT = 1
+KEY_OFFSET_MAX = 12.0
+
+
+@dataclass(frozen=True)
+class VideoEncodeSettings:
+    """Settings of one encode of a clip.
+
+    With all strengths of the lookahead at 0 the QP is constant; otherwise it is a constant quality: the base QP plus
+    what adaptive QP and CUTree find for every block.
+
+    Attributes
+    ----------
+    qp : float or None
+        Base QP, 0..63 in steps of 1/16; 32 if neither it nor `lmbda` is given.
+    lmbda : float or None
+        Lambda of `J = lambda * 255^2 * D + bpp`; another view of QP.
+    lookahead : LookaheadSettings
+        Strengths of the QP offsets, scene cuts, length of groups.
+    key_offset : float
+        QP of key frames minus that of the others, -12..12 in steps of 1/16.
+    effort : int
+        0: short motion search, nearest symbols; 1: rate-distortion optimised symbols; 2: also a long motion search.
+    first : int
+        First frame that is coded.
+    stop : int or None
+        Frame behind the last; None for the end of the clip.
+    checksums : bool
+        Whether every frame carries a checksum of the decoded picture, which a decoder compares.
+    analysis : bool
+        Whether the encoder's analysis travels in ancillary sections.
+    """
+
+    qp: float | None = None
+    lmbda: float | None = None
+    lookahead: LookaheadSettings = field(default_factory=LookaheadSettings)
+    key_offset: float = 0.0
+    effort: int = DEFAULT_EFFORT
+    first: int = 0
+    stop: int | None = None
+    checksums: bool = True
+    analysis: bool = True
+
+    def __post_init__(self) -> None:
+        if self.qp is not None and self.lmbda is not None:
+            raise SettingsError("give only one of QP and lambda")
+        if self.qp is not None and not QP_MIN <= self.qp <= QP_MAX:
+            raise SettingsError(f"QP must lie in {QP_MIN:g}..{QP_MAX:g}, got {self.qp}")
+        if not -KEY_OFFSET_MAX <= self.key_offset <= KEY_OFFSET_MAX:
+            raise SettingsError(f"the offset of key frames must lie within {KEY_OFFSET_MAX:g}, got {self.key_offset}")
+        if self.effort not in EFFORTS:
+            raise SettingsError(f"effort must be one of {EFFORTS}, got {self.effort}")
+        if self.first < 0 or (self.stop is not None and self.stop <= self.first):
+            raise SettingsError(f"frames {self.first}:{self.stop} are none", hint="the first counts from 0")
+
+    @property
+    def base_qp(self) -> float:
+        """The base QP as the stream carries it."""
+        if self.lmbda is not None:
+            return snap_qp(qp_of_lmbda(self.lmbda))
+        return snap_qp(DEFAULT_QP if self.qp is None else self.qp)
+
+    def base_qp16(self, *, key: bool) -> int:
+        """Base QP of a kind of frame, in sixteenths."""
+        return round(snap_qp(self.base_qp + (self.key_offset if key else 0.0)) * QP_STEPS)
+
+    @property
+    def constant_qp(self) -> VideoEncodeSettings:
+        """The same with one QP everywhere."""
+        return replace(self, lookahead=replace(self.lookahead, aq=0.0, cutree=0.0, noise=0.0))
