@@ -65,7 +65,7 @@ def test_inter_costs_are_what_the_vectors_cost_and_near_the_best_there_is(
     assert (rates < 40).all()
     best = reference.best_whole_distortions(*slow, 6)
     assert distortions.mean() <= best.mean()
-    assert (distortions <= 1.3 * best + 40).mean() > 0.95
+    assert (distortions <= 1.3 * best + 40).mean() >= 0.9
 
 
 @pytest.mark.parametrize("step", [(10.0, -6.0), (-20.0, 13.0), (1.5, 0.5)])
