@@ -35,6 +35,7 @@ from tnc_studio.services.plan import PlanService
 from tnc_studio.services.points import PointService
 from tnc_studio.services.reports import ReportService
 from tnc_studio.services.sessions import SessionService
+from tnc_studio.services.tcm import TcmService
 from tnc_studio.services.tnc import TncService
 from tnc_studio.services.trouble import report
 from tnc_studio.services.variants import VariantService
@@ -71,6 +72,7 @@ class Studio:
         self.documents = Documents(self.session, self.jobs, self.factory)
         self.clips = ClipService(self.session, self.jobs)
         self.lookahead = LookaheadService(self.session, self.jobs, self.clips)
+        self.tcm = TcmService(self.session, self.jobs, self.clips, lambda: getattr(self.factory, "device", "auto"))
         self.tnc = TncService(self.session, self.jobs, self.factory)
         self.plan = PlanService(self.session, self.jobs)
         self.undo_log = UndoLog(time.monotonic)
@@ -127,7 +129,10 @@ class Studio:
             self.gallery.add_run(run)
 
     def restart(self) -> None:
-        """Encode again, after a cancel or an error."""
+        """Encode again, after a cancel or an error; of a clip, the range."""
+        if self.session.on_clip:
+            self.tcm.start()
+            return
         self._start()
 
     def cancel(self) -> None:
@@ -335,3 +340,4 @@ class Studio:
         self.clips.player.stop()
         self.jobs.stop()
         self.clips.player.close()
+        self.tcm.close()

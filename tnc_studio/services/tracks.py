@@ -16,6 +16,8 @@ from codec.video.source import VideoSource
 from tnc_studio.model.moment import Totals
 
 NO_MAPS: Mapping[str, BlockMap] = {}
+MAPS_LIMIT_BYTES = 256 << 20
+"""Of the block maps of a coded range; those of the first frames go first."""
 
 
 class Track(Protocol):
@@ -97,8 +99,11 @@ class CodedTrack:
             slot = self._slots.get(index, len(self._slots))
             self._file.seek(slot * self._samples * flat.itemsize)
             self._file.write(flat.tobytes())
+            self._maps.pop(index, None)
             self._maps[index] = maps
             self._slots[index] = slot
+            while len(self._maps) > 1 and sum(map(_nbytes, self._maps.values())) > MAPS_LIMIT_BYTES:
+                del self._maps[next(iter(self._maps))]
 
     @property
     def frames(self) -> list[int]:
@@ -133,3 +138,7 @@ class CodedTrack:
         with self._lock:
             self._slots.clear()
             self._file.close()
+
+
+def _nbytes(maps: Mapping[str, BlockMap]) -> int:
+    return sum(one.values.nbytes for one in maps.values())

@@ -117,7 +117,11 @@ class ClipTuningPanel(QScrollArea):
         session = self._session
         for event in (session.tuning_changed, session.clip.opened, session.clip.span_changed):
             event.connect(self.refresh)
+        studio.tcm.changed.connect(self._refresh_encode)
         self.refresh()
+
+    def _refresh_encode(self) -> None:
+        self.encode_state.setText(self._studio.tcm.state_text)
 
     def _make_quality(self) -> Section:
         section = Section("TCM quality")
@@ -189,6 +193,20 @@ class ClipTuningPanel(QScrollArea):
         line.addWidget(self.last, 1)
         section.body.addLayout(line)
         section.body.addWidget(self.range_state)
+        self.encode, self.curve = QPushButton("Encode range"), QPushButton("Measure curve")
+        self.encode.setToolTip("Code the range by TCM in the background; frames appear as they finish (F5)")
+        self.curve.setToolTip("Code the range by TCM at five QPs in the background, for the plot and BD-rates")
+        self.encode.clicked.connect(lambda: self._studio.restart())
+        self.curve.clicked.connect(lambda: self._studio.tcm.fill_curve())
+        buttons = QHBoxLayout()
+        buttons.setSpacing(SPACE_S)
+        for button in (self.encode, self.curve):
+            button.setAccessibleName(button.toolTip())
+            buttons.addWidget(button, 1)
+        section.body.addLayout(buttons)
+        self.encode_state = muted_label()
+        self.encode_state.setAccessibleName("State of the TCM encode")
+        section.body.addWidget(self.encode_state)
         return section
 
     def _frame_box(self, name: str) -> QSpinBox:
@@ -207,6 +225,7 @@ class ClipTuningPanel(QScrollArea):
         self.lmbda.setText(f"\u03bb {tuning.lmbda:.4g}")
         for row in self.knobs.values():
             row.refresh()
+        self._refresh_encode()
         first, last = clip.span
         with QSignalBlocker(self.first), QSignalBlocker(self.last):
             for box, value in ((self.first, first), (self.last, last)):

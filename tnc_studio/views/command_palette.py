@@ -19,6 +19,7 @@ NEEDS = {
     "tnc": "needs a TNC stream",
     "blind": "needs a blind pair",
     "codable": "needs an open picture or clip",
+    "stream": "needs a finished stream",
     "clip": "needs an open clip",
 }
 SIZE = QSize(640, 420)

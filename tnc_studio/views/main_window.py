@@ -91,7 +91,7 @@ class MainWindow(QMainWindow):
             opened.connect(self._opened)
         studio.clips.remembered = store.raw_format
         studio.clips.raw_asked.connect(lambda path: ask_raw(self, path))
-        for event in (self.session.clip.playing_changed, self.session.clip.opened):
+        for event in (self.session.clip.playing_changed, self.session.clip.opened, studio.tcm.changed):
             event.connect(self._refresh_actions)
         self._refresh_title()
         self._refresh_actions()
@@ -103,7 +103,7 @@ class MainWindow(QMainWindow):
         session, studio = self.session, self.studio
         handlers: dict[str, Callable[[], object]] = {
             "open": self.ask_open,
-            "save_stream": lambda: self.save_as("Save the TNC stream", ".tnc", studio.documents.save_stream),
+            "save_stream": self._save_stream,
             "save_picture": lambda: self.save_as("Save the decoded picture", ".png", studio.documents.save_picture),
             "export_csv": lambda: self.save_as("Export RD points", ".csv", studio.documents.export_csv, "-rd"),
             "export_png": lambda: self.save_as("Export the RD plot", ".png", self._export_plot, "-rd"),
@@ -252,6 +252,12 @@ class MainWindow(QMainWindow):
             except CodecError as error:
                 report(self.session, error, title)
 
+    def _save_stream(self) -> None:
+        if self.session.on_clip:
+            self.save_as("Save the TCM stream", ".tcm", self.studio.tcm.save_stream)
+        else:
+            self.save_as("Save the TNC stream", ".tnc", self.studio.documents.save_stream)
+
     def _export_plot(self, path: Path) -> None:
         self.studio.documents.export_plot(path, dark=current().name == "dark")
 
@@ -313,6 +319,7 @@ class MainWindow(QMainWindow):
             "blind": source is not None and session.compare.mode is CompareMode.BLIND,
             "overfitting": self.studio.overfitting,
             "clip": session.on_clip,
+            "stream": session.rendition(TNC).run is not None or bool(session.stream) or self.studio.tcm.stream is not None,
             "codable": source is not None and (source.has_original or session.on_clip),
         }
         for id_, action in self.actions_by_id.items():
