@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,9 @@ from PySide6.QtCore import QObject
 from codec.errors import InputError
 from codec.files import read_bytes, write_bytes
 from codec.jobs import CancelToken, Progress
+from codec.metrics.clips import ClipFigures, measure_clip
+from codec.metrics.measure import OF_CLIPS
+from codec.metrics.vmaf import vmaf_availability
 from codec.rd.rows import RdRow
 from codec.tcm.api import FinishedFrame, VideoEncodeResult, VideoEncodeSettings, encode_video
 from tnc_studio.model.clip import FrameRecord
@@ -23,7 +26,7 @@ from tnc_studio.model.observer import Event
 from tnc_studio.model.renditions import TCM
 from tnc_studio.model.session import Session
 from tnc_studio.services.clips import ClipService, Texts
-from tnc_studio.services.jobs import DEVICE, JobService
+from tnc_studio.services.jobs import DEVICE, FILES, JobService
 from tnc_studio.services.lanes import Priority
 from tnc_studio.services.tracks import CodedTrack
 from tnc_studio.services.trouble import report
@@ -161,10 +164,10 @@ class TcmService(QObject):
         def done(result: VideoEncodeResult) -> None:
             if generation == self._generation:
                 self.result, self.stream = result, path
-                self._total(result.frames, result.rd_bytes, result.psnr_y_db, six_one_one(result))
-                self._add_row(result, asked)
+                self._total(result.frames, result.rd_bytes, {"psnr_y_db": result.psnr_y_db})
                 self._refresh_texts()
                 self._show()
+                self._measure(generation, result, asked, track)
 
         def failed(error: BaseException) -> None:
             report(self._session, error, "TCM")
@@ -188,16 +191,38 @@ class TcmService(QObject):
         self._bits += record.bits
         self._session.clip.add_records(TCM, {index: clip_record(finished)})
         known = [one.psnr_y_db for one in self._session.clip.records[TCM].values() if one.psnr_y_db is not None]
-        self._total(len(known), round(self._bits / 8), sum(known) / max(1, len(known)), None)
+        self._total(len(known), round(self._bits / 8), {"psnr_y_db": sum(known) / max(1, len(known))})
         self._clips.player.track_grew(TCM, index)
         self._show()
 
-    def _total(self, frames: int, size_bytes: int, psnr_y_db: float, psnr_611_db: float | None) -> None:
+    def _measure(self, generation: int, result: VideoEncodeResult, asked: Asked, track: CodedTrack) -> None:
+        """Measure what was coded with every metric of clips, and put it on the plot."""
+
+        def done(figures: ClipFigures) -> None:
+            source = self._session.source
+            if generation == self._generation and source is not None:
+                means = figures.means()
+                self._total(result.frames, result.rd_bytes, means)
+                self._session.add_row(rd_row(result, settings_text(asked.tuning), source.name, means))
+                self._show()
+
+        self._jobs.submit(
+            FILES, "tcm.measure", lambda progress, cancel: self._figures(track, asked, cancel), done=done,
+            failed=lambda error: report(self._session, error, "Measuring TCM"), note="Measuring TCM",
+        )  # fmt: skip
+
+    def _figures(self, track: CodedTrack, asked: Asked, cancel: CancelToken) -> ClipFigures:
+        first, last = asked.span
+        metrics = [*OF_CLIPS, *(["vmaf"] if vmaf_availability() is None else [])]
+        with self._clips.open_again() as source:
+            decoded = (track.read(index, 1)[0] for index in range(first, last + 1))
+            return measure_clip(source.read(first, last - first + 1), decoded, metrics, cancel=cancel)
+
+    def _total(self, frames: int, size_bytes: int, metrics: Mapping[str, float | None]) -> None:
         format_ = self._session.clip.format
         if self._track is None or format_ is None or not frames:
             return
         bits = 8.0 * size_bytes / frames
-        metrics: dict[str, float | None] = {"psnr_y_db": psnr_y_db, "psnr_611_db": psnr_611_db}
         self._track.totals = Totals(
             frames, size_bytes, bits / format_.pixels, bits * float(format_.fps) / 1000.0, metrics
         )  # fmt: skip
@@ -207,11 +232,6 @@ class TcmService(QObject):
         self._clips.player.refresh()
         self._session.rendition_changed.emit(TCM)
         self.changed.emit()
-
-    def _add_row(self, result: VideoEncodeResult, asked: Asked) -> None:
-        source = self._session.source
-        if source is not None:
-            self._session.add_row(rd_row(result, settings_text(asked.tuning), source.name))
 
     def fill_curve(self) -> None:
         """Code the range at the next missing QP of the curve, in the background, and so on."""
@@ -223,15 +243,24 @@ class TcmService(QObject):
             return
         qp, path = missing[0], self._folder / "curve.tcm"
 
-        def work(progress: Progress, cancel: CancelToken) -> VideoEncodeResult:
-            with self._clips.open_again() as again:
-                return encode_video(
-                    again, path, asked.settings(qp), device=self._device(), progress=progress, cancel=cancel
-                )
+        format_ = source.clip
 
-        def done(result: VideoEncodeResult) -> None:
+        def work(progress: Progress, cancel: CancelToken) -> tuple[VideoEncodeResult, ClipFigures]:
+            track = CodedTrack(format_)
+            try:
+                with self._clips.open_again() as again:
+                    result = encode_video(
+                        again, path, asked.settings(qp), device=self._device(), progress=progress, cancel=cancel,
+                        on_frame=lambda frame: track.add(frame.source_index, frame.frame),
+                    )  # fmt: skip
+                return result, self._figures(track, asked, cancel)
+            finally:
+                track.close()
+
+        def done(answer: tuple[VideoEncodeResult, ClipFigures]) -> None:
+            result, figures = answer
             if self._session.source is source:
-                self._session.add_row(rd_row(result, text, source.name))
+                self._session.add_row(rd_row(result, text, source.name, figures.means()))
                 self.fill_curve()
 
         note = f"TCM curve {len(CURVE_QPS) - len(missing) + 1}/{len(CURVE_QPS)}"
@@ -258,20 +287,16 @@ def clip_record(finished: FinishedFrame) -> FrameRecord:
     return FrameRecord(record.type, float(record.bits), record.psnr_y_db, None, record.qp)
 
 
-def six_one_one(result: VideoEncodeResult) -> float:
-    """PSNR of the planes weighted 6:1:1, from the mean PSNR of each."""
-    return (6 * result.psnr_y_db + result.psnr_u_db + result.psnr_v_db) / 8
-
-
 def settings_text(tuning: ClipTuning) -> str:
     """What shapes the curve, in a line; the QP is the place on it."""
     look = tuning.lookahead
     return f"low delay, CUTree {look.cutree:g}, AQ {look.aq:g}, noise {look.noise:g}, GOP {look.key_max}"
 
 
-def rd_row(result: VideoEncodeResult, settings: str, picture: str) -> RdRow:
+def rd_row(result: VideoEncodeResult, settings: str, picture: str, means: Mapping[str, float | None]) -> RdRow:
     """Point of the plot."""
-    return RdRow(
+    row = RdRow(
         TCM, "TCM", settings, picture, quality=result.qp, bytes=float(result.rd_bytes), bpp=result.bpp,
-        psnr_y_db=result.psnr_y_db, encode_s=result.seconds, kmac_per_px=result.kmac_per_px,
+        encode_s=result.seconds, kmac_per_px=result.kmac_per_px,
     )  # fmt: skip
+    return replace(row, **{name: value for name, value in means.items() if value is not None})  # type: ignore[arg-type]

@@ -319,7 +319,9 @@ class MainWindow(QMainWindow):
             "blind": source is not None and session.compare.mode is CompareMode.BLIND,
             "overfitting": self.studio.overfitting,
             "clip": session.on_clip,
-            "stream": session.rendition(TNC).run is not None or bool(session.stream) or self.studio.tcm.stream is not None,
+            "stream": session.rendition(TNC).run is not None
+            or bool(session.stream)
+            or self.studio.tcm.stream is not None,
             "codable": source is not None and (source.has_original or session.on_clip),
         }
         for id_, action in self.actions_by_id.items():

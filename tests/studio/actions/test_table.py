@@ -44,4 +44,14 @@ def test_menus_and_toolbar_hold_the_actions_of_the_table(window: MainWindow) -> 
 
 @pytest.mark.parametrize("spec", ACTIONS, ids=lambda spec: spec.id)
 def test_needs_are_known(spec: object) -> None:
-    assert getattr(spec, "needs", None) in ("", "source", "original", "tnc", "blind", "overfitting", "clip", "codable", "stream")
+    assert getattr(spec, "needs", None) in (
+        "",
+        "source",
+        "original",
+        "tnc",
+        "blind",
+        "overfitting",
+        "clip",
+        "codable",
+        "stream",
+    )
