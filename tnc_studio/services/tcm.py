@@ -178,8 +178,8 @@ class TcmService(QObject):
 
         first, last = asked.span
         self._jobs.submit(
-            DEVICE, ENCODE, work, done=done, failed=failed, note=f"TCM QP {asked.tuning.qp:g}, frames {first}\u2013{last}",
-            priority=Priority.INTERACTIVE,
+            DEVICE, ENCODE, work, done=done, failed=failed,
+            note=f"TCM QP {asked.tuning.qp:g}, frames {first}\u2013{last}", priority=Priority.INTERACTIVE,
         )  # fmt: skip
         self._refresh_texts()
         self.changed.emit()

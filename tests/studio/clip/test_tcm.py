@@ -34,7 +34,8 @@ def test_the_range_is_coded_and_its_frames_are_those_of_the_stream(
     assert clip_window.actions_by_id["save_stream"].isEnabled()
     path = tmp_path / "range.tcm"
     studio.tcm.save_stream(path)
-    decoded = [one.frame for one in VideoDecoder(path).frames()]
+    with VideoDecoder(path) as decoder:
+        decoded = [one.frame for one in decoder.frames()]
     assert len(decoded) == 3
     for index in (4, 5, 6):
         clip.go(index)
