@@ -28,6 +28,8 @@ SAME_SAMPLES = {"nv12": "yuv420p", "nv21": "yuv420p", "p010le": "yuv420p10le"}
 GREY = {"gray": ("yuv420p", 128), "gray10le": ("yuv420p10le", 512)}
 """Luma alone, and the chroma that says so; swscale would take its range for full."""
 FULL_RANGE = 2
+PICTURE_TYPES = {1: "I", 2: "P", 3: "B"}
+"""Of FFmpeg."""
 
 
 @dataclass(frozen=True)
@@ -253,6 +255,26 @@ class PyavSource(VideoSource):
         if name in GREY:
             planes += [np.full(shape, GREY[name][1], form.dtype) for shape in form.plane_shapes[1:]]
         return Frame((planes[0], planes[1], planes[2]), form.bit_depth, number)
+
+
+def coded_pictures(path: Path) -> list[tuple[str, int]]:
+    """Type ("I", "P", "B", "" where unknown) and bytes of every picture in display order; decodes all of them."""
+    source = PyavSource(path)
+    source.close()
+    container, stream = source._open()
+    sizes: dict[int | None, int] = {}
+    pictures = []
+    try:
+        with container:
+            for packet in container.demux(stream):
+                if packet.size:
+                    sizes[packet.pts] = sizes.get(packet.pts, 0) + packet.size
+                for picture in packet.decode():
+                    kind = picture.pict_type
+                    pictures.append((picture.pts, PICTURE_TYPES.get(int(kind), "")))
+    except (av.FFmpegError, OSError) as error:
+        raise InputError(f"picture {len(pictures)} cannot be decoded: {error.strerror}", where=str(path)) from error
+    return [(kind, sizes.get(time, 0)) for time, kind in pictures]
 
 
 def _target_of(form: PixelFormat, where: str) -> tuple[str, list[str]]:
