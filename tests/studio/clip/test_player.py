@@ -105,7 +105,7 @@ def test_panes_move_in_one_step(qtbot: QtBot, clip_window: MainWindow) -> None:
     session.clip.go(0)
     settle(qtbot, clip_window.studio)
     assert session.rendition(TCM).image is None
-    assert "not coded" in session.rendition(TCM).note
+    assert "F5" in session.rendition(TCM).note
 
 
 def test_playing_loops_in_the_range_and_keeps_time(qtbot: QtBot, clip_window: MainWindow) -> None:
