@@ -54,7 +54,6 @@ def fit_blocks(
         A raised `cancel` ends the fit early, with valid blocks.
     """
     fit = Fit(base or installed_base(), targets, qps, weights, options, torch.device(device))
-    threads = torch.get_num_threads()
     milestones = {max(1, round(share * options.iterations)): factor for share, factor in GIVE_UP}
     try:
         for iteration in range(options.iterations):
@@ -70,7 +69,7 @@ def fit_blocks(
                 hopeless = zip(costs, give_up_j, strict=True)
                 fit.drop({i for i, (j, limit) in enumerate(hopeless) if milestones[done] * j > limit})
     finally:
-        torch.set_num_threads(threads)
+        fit.close()
     return write_blocks(fit.base, fit.qps16, fit.latents(), fit.own(), fit.shared_delta())
 
 

@@ -1,33 +1,34 @@
 """Over-fitting: latents and differences of the weights of some blocks, by gradient, until their cost J stops falling.
 
 Blocks of one size run as one batched problem. On a CPU they are dealt out to a few threads, each with kernels of one
-thread: such small products are slower in several. Latents are rounded softly, less and less so; differences are whole
-numbers from the first iteration on, so that a weight changes only where the gradient keeps asking for it.
+thread: such small products are slower in several. Latents are rounded softly, less and less so. Differences are real
+numbers at first and then whole ones, so that a weight changes only where the gradient keeps asking for it.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 import os
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.func import functional_call
 
 from codec.integer.layers import round_ste
 from codec.quality import QP_STEPS, lmbda_of_qp
-from codec.tnc.inr.base import InrBase, network_with
+from codec.tnc.inr.base import InrBase
 from codec.tnc.inr.delta import Delta
 from codec.tnc.inr.fitted import write_blocks
 from codec.tnc.inr.mask import LotteryMask
-from codec.tnc.inr.network import InrNet
+from codec.tnc.inr.objective import inr_costs
 from codec.tnc.inr.options import FitOptions
 from codec.tnc.inr.quantise import noisy_round
-from codec.tnc.inr.rate import laplace_bits
-from codec.tnc.inr.weights import BlockBases
+from codec.tnc.inr.soap import Soap
+from codec.tnc.inr.weights import BlockBases, layers_of
 
 KINDS: dict[str, tuple[str, ...]] = {"both": ("own", "shared"), "own": ("own",), "shared": ("shared",), "none": ()}
 """Kinds of differences by option."""
@@ -51,8 +52,8 @@ class Group:
         `(n,)` lambda, and quantisation step relative to that of the base.
     unit : torch.Tensor
         `(n, elements)` real worth of a difference of one.
-    latents : list of torch.Tensor
-        One `(n, rows, columns)` per grid, before rounding.
+    latents : torch.Tensor
+        `(n, latents)` of all grids, finest first, before rounding.
     own : torch.Tensor
         `(n, elements)` differences in units, before rounding; of no rows if they are shared or none.
     """
@@ -64,9 +65,8 @@ class Group:
     step: torch.Tensor
     bases: BlockBases
     unit: torch.Tensor
-    latents: list[torch.Tensor]
+    latents: torch.Tensor
     own: torch.Tensor
-    net: InrNet
     generators: list[torch.Generator]
 
     @property
@@ -77,7 +77,7 @@ class Group:
     @property
     def leaves(self) -> list[torch.Tensor]:
         """What is optimised, and belongs to this group alone."""
-        return [*self.latents, *([self.own] if self.own.shape[0] else [])]
+        return [self.latents, *([self.own] if self.own.shape[0] else [])]
 
 
 def difference_bits(n: torch.Tensor) -> torch.Tensor:
@@ -112,16 +112,19 @@ class Fit:
         rows = 1 if "shared" in self.kinds else 0
         self.shared = torch.zeros(rows, elements, device=device, requires_grad=rows > 0)
         self.mask = LotteryMask(base.config, BlockBases.of(base, self.qps16).values.to(device), options.mask_ratio)
-        slow, fast = options.lr_differences, options.lr_latents
+        matrices = [
+            (t.size // t.shape[-1], t.shape[-1], options.lr_differences[layer.kind])
+            for layer in layers_of(base.config) for t in layer.tensors
+        ]  # fmt: skip
         self.adam = torch.optim.Adam(
             [
-                {"params": [y for group in self.groups for y in group.latents], "rate": fast},
-                {"params": [group.own for group in self.groups], "rate": slow},
-                {"params": [self.shared], "rate": slow},
+                {"params": [group.latents for group in self.groups], "rate": options.lr_latents},
                 {"params": [self.mask.scores], "rate": self.mask.rate},
             ],
-            lr=fast, betas=(0.9, 0.99),
+            lr=options.lr_latents, betas=(0.9, 0.99),
         )  # fmt: skip
+        self.soap = Soap([{"params": [group.own for group in self.groups] + [self.shared], "rate": 1.0}], matrices)
+        self.pool = _workers(self.threads) if device.type == "cpu" else None
         pixels = [group.pixels for group in self.groups for _ in group.index]
         self.mean_pixels = sum(pixels) / len(pixels)
 
@@ -151,39 +154,38 @@ class Fit:
             index, target, weight, torch.tensor([lmbda_of_qp(self.qps16[i] / QP_STEPS) for i in index], device=device),
             step, bases.to(device), bases.unit(self.options.exponents).to(device), self._start(index, target, step),
             torch.zeros(rows, bases.values.shape[1], device=device, requires_grad=rows > 0),
-            network_with(base.config, bases.weights(bases.values)).to(device),
             [torch.Generator(device).manual_seed(i + 1) for i in index],
         )  # fmt: skip
 
     @torch.no_grad()
-    def _start(self, index: list[int], target: torch.Tensor, step: torch.Tensor) -> list[torch.Tensor]:
-        if self.base.analysis is None or self.options.start == "zero":
-            sizes = self.base.config.sizes(*target.shape[2:])
-            y = [torch.zeros(len(index), *size, device=self.device) for size in sizes]
+    def _start(self, index: list[int], target: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+        if self.base.analysis is None or self.options.from_zero:
+            y = [torch.zeros(len(index), *size, device=self.device) for size in self._sizes(target)]
         else:
             sets = torch.tensor([self.base.nearest(self.qps16[i]) for i in index], device=self.device)
             y = [grid / step[:, None, None] for grid in self.base.analysis.to(self.device)(target, sets)]
-        return [grid.clone().requires_grad_() for grid in y]
+        return torch.cat([grid.flatten(1) for grid in y], 1).requires_grad_()
 
-    def _step_group(self, group: Group, temperature: float, noise: float) -> tuple[list[float], list[torch.Tensor]]:
+    def _sizes(self, target: torch.Tensor) -> list[tuple[int, int]]:
+        return self.base.config.sizes(target.shape[2], target.shape[3])
+
+    def _step_group(
+        self, group: Group, temperature: float, noise: float, *, free: bool
+    ) -> tuple[list[float], list[torch.Tensor]]:
         """Gradients of one group: J of its blocks; gradients of what all groups share."""
-        if self.device.type == "cpu":
-            torch.set_num_threads(1)  # of this thread alone
         common = [leaf.detach().requires_grad_() for leaf in (self.shared, self.mask.scores) if leaf.shape[0]]
         vector = group.bases.values
         for differences in (group.own, *common[: self.shared.shape[0]]):
             if differences.shape[0]:
-                vector = vector + group.unit * round_ste(differences)
+                vector = vector + group.unit * (differences if free else round_ste(differences))
+        if free:
+            vector = group.bases.whole(vector)
         alive = self.mask.alive(group.index, common[-1] if self.mask.scores.shape[0] else None)
         if alive is not None:
             vector = vector * alive
-        q = [noisy_round(y, temperature, noise, group.generators) for y in group.latents]
-        predictions, x_hat = functional_call(group.net, group.bases.weights(vector), (q, group.step))
-        bits = [laplace_bits(y - mean, index).sum((1, 2)) for y, (mean, index) in zip(q, predictions, strict=True)]
-        error = (x_hat - group.target).square()
-        if group.weight is not None:
-            error = error * group.weight
-        j = group.lmbda * (error.mean((1, 2, 3)) * 255.0**2) + torch.stack(bits).sum(0) / group.pixels
+        q = noisy_round(group.latents, temperature, noise, group.generators)
+        bits, error = inr_costs(self.base.config, q, group.bases.clamp(vector), group.step, group.target, group.weight)
+        j = group.lmbda * (error * 255.0**2) + bits / group.pixels
         loss = j.sum() * (group.pixels / self.mean_pixels)
         if group.own.shape[0]:
             loss = loss + self.options.sparsity / self.mean_pixels * difference_bits(group.own).sum()
@@ -199,27 +201,32 @@ class Fit:
         if polish:
             # Gradients that pass straight through hard rounding make latents at half a step swing to and fro.
             temperature, noise = 0.0, 0.0
-        factor = 0.5 * (1.0 + math.cos(math.pi * fraction)) * 0.99 + 0.01
-        for param_group in self.adam.param_groups:
-            param_group["lr"] = param_group["rate"] * factor
+        falling = max(0.0, fraction - o.hold_share) / (1.0 - o.hold_share)
+        factor = 0.5 * (1.0 + math.cos(math.pi * falling)) * 0.99 + 0.01
+        for optimiser in (self.adam, self.soap):
+            for param_group in optimiser.param_groups:
+                param_group["lr"] = param_group["rate"] * factor
+            optimiser.zero_grad(set_to_none=True)
         self.adam.param_groups[0]["lr"] *= not polish
-        self.adam.zero_grad(set_to_none=True)
-        if self.threads > 1 and len(self.groups) > 1:
-            with ThreadPoolExecutor(self.threads) as pool:
-                results = list(pool.map(lambda g: self._step_group(g, temperature, noise), self.groups))
-        else:
-            results = [self._step_group(group, temperature, noise) for group in self.groups]
+        run = functools.partial(self._step_group, temperature=temperature, noise=noise, free=fraction < o.free_share)
+        results = list((self.pool.map if self.pool is not None else map)(run, self.groups))
         common = [leaf for leaf in (self.shared, self.mask.scores) if leaf.shape[0]]
         for number, leaf in enumerate(common):
             leaf.grad = torch.stack([gradients[number] for _, gradients in results]).sum(0)
         if self.shared.shape[0]:
             (o.sparsity / self.mean_pixels * difference_bits(self.shared).sum()).backward()
         self.adam.step()
+        self.soap.step()
         costs = [math.inf] * len(self.qps16)
         for group, (js, _) in zip(self.groups, results, strict=True):
             for i, value in zip(group.index, js, strict=True):
                 costs[i] = value
         return costs
+
+    def close(self) -> None:
+        """Let the threads go; the state can still be read and written."""
+        if self.pool is not None:
+            self.pool.shutdown()
 
     def real_costs(self) -> dict[int, float]:
         """J of every block as it would be written now, its own changes included."""
@@ -253,29 +260,35 @@ class Fit:
             if len(keep) == len(group.index):
                 continue
             kept = {id(leaf): self._rows(leaf, keep) for leaf in group.leaves}
-            for param_group in self.adam.param_groups:
+            for param_group in self.adam.param_groups + self.soap.param_groups:
                 param_group["params"] = [kept.get(id(p), p) for p in param_group["params"]]
-            group.latents = [kept[id(y)] for y in group.latents]
+            group.latents = kept[id(group.latents)]
             group.own = kept.get(id(group.own), group.own)
             group.index = [group.index[row] for row in keep]
             group.generators = [group.generators[row] for row in keep]
             group.target, group.lmbda, group.step = group.target[keep], group.lmbda[keep], group.step[keep]
             group.unit, group.bases = group.unit[keep], group.bases.pick(keep)
             group.weight = None if group.weight is None else group.weight[keep]
-            if keep:
-                group.net = network_with(self.base.config, group.bases.weights(group.bases.values)).to(self.device)
         self.groups = [group for group in self.groups if group.index]
 
     def _rows(self, leaf: torch.Tensor, keep: list[int]) -> torch.Tensor:
         """Some rows of a leaf, with their share of the optimiser's state."""
         fewer = leaf.detach()[keep].clone().requires_grad_()
-        state = self.adam.state.pop(leaf, {})
-        self.adam.state[fewer] = {key: value[keep] if value.ndim else value for key, value in state.items()}
+        for optimiser in (self.adam, self.soap):
+            if leaf in optimiser.state:
+                state = optimiser.state.pop(leaf)
+                optimiser.state[fewer] = {key: value[keep] if value.ndim else value for key, value in state.items()}
         return fewer
 
     def latents(self) -> dict[int, list[torch.Tensor]]:
         """Real latents of every block that was not given up."""
-        return {i: [y[row] for y in g.latents] for g in self.groups for row, i in enumerate(g.index)}
+        out = {}
+        for group in self.groups:
+            sizes = self._sizes(group.target)
+            grids = group.latents.detach().split([rows * cols for rows, cols in sizes], 1)
+            for row, i in enumerate(group.index):
+                out[i] = [grid[row].view(size) for grid, size in zip(grids, sizes, strict=True)]
+        return out
 
     def own(self) -> dict[int, Delta]:
         """Changes of the weights of single blocks."""
@@ -299,3 +312,17 @@ class Fit:
 
 def _between(ends: tuple[float, float], fraction: float) -> float:
     return ends[0] + (ends[1] - ends[0]) * fraction
+
+
+def _workers(count: int) -> ThreadPoolExecutor:
+    """Threads whose kernels run in one thread each; others, started now or later, are left as they are."""
+    before, together = torch.get_num_threads(), threading.Barrier(count)
+
+    def begin() -> None:
+        torch.set_num_threads(1)
+        together.wait()
+
+    pool = ThreadPoolExecutor(count, "fit", begin)
+    list(pool.map(lambda _: None, range(count)))  # starts them all
+    torch.set_num_threads(before)  # what a thread begins with is what was set last, by whomever
+    return pool

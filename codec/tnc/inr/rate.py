@@ -12,44 +12,48 @@ from typing import Any
 import torch
 
 SCALE_MIN, SCALE_MAX, SCALE_COUNT = 0.04, 24.0, 48
+LN2 = math.log(2.0)
 LOG_RATIO = math.log(SCALE_MAX / SCALE_MIN) / (SCALE_COUNT - 1)
 
 
-class _LaplaceBits(torch.autograd.Function):
-    """`-log2 P(q)` of the Laplace mass in `q - mean +- 1/2`.
+def laplace_slopes(residual: torch.Tensor, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Bits of every latent as `laplace_bits` has them, and their derivatives by `residual` and `index`.
 
-    With h = 1/(2b), u = |q - mean| / b: outside half a step P = exp(-u) sinh(h), inside P = 1 - exp(-h) cosh(u). Both
-    the value and its derivatives are cheap together, and only the derivatives are kept.
+    `-log2` of the Laplace mass in `residual +- 1/2`. With h = 1/(2b), u = |residual| / b: outside half a step the mass
+    is exp(-u) sinh(h), inside 1 - exp(-h) cosh(u).
     """
+    inverse_b = torch.exp(index * -LOG_RATIO).mul_(1.0 / SCALE_MIN)
+    h = 0.5 * inverse_b
+    distance = residual.abs()
+    u = distance * inverse_b
+    far = distance >= 0.5
+    decay = torch.exp(-inverse_b)
+    rest = (1.0 - decay).clamp_(min=1e-12)
+    near_u = torch.where(far, 0.0, u)
+    tail_minus, tail_plus = (near_u - h).exp_(), (-near_u - h).exp_()
+    both = (tail_minus + tail_plus).mul_(0.5)
+    mass = (1.0 - both).clamp_(min=1e-9)
+    # ln sinh h = h + ln((1 - exp(-2h)) / 2)
+    nats = torch.where(far, u - h - torch.log(0.5 * rest), -torch.log(mass))
+    by_u = torch.where(far, 1.0, (tail_minus - tail_plus).div_(mass).mul_(0.5))
+    by_h = torch.where(far, (1.0 + decay).div_(rest), both.div_(mass)).neg_()
+    by_residual = torch.copysign(by_u * inverse_b, residual).mul_(1.0 / LN2)
+    # du/dindex = -LOG_RATIO * u, dh/dindex = -LOG_RATIO * h
+    by_index = (by_u.mul_(u).addcmul_(by_h, h)).mul_(-LOG_RATIO / LN2)
+    return nats.mul_(1.0 / LN2), by_residual, by_index
 
+
+class _LaplaceBits(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, residual: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-        inverse_b = torch.exp(index * -LOG_RATIO) / SCALE_MIN
-        h = 0.5 * inverse_b
-        distance = residual.abs()
-        u = distance * inverse_b
-        far = distance >= 0.5
-        decay = torch.exp(-2.0 * h)  # exp(-1/b)
-        # ln sinh h = h + ln((1 - exp(-2h)) / 2)
-        bits_far = u - h - torch.log((1.0 - decay).clamp(min=1e-12) * 0.5)
-        near_u = torch.where(far, torch.zeros_like(u), u)
-        tail_minus, tail_plus = torch.exp(near_u - h), torch.exp(-near_u - h)
-        mass = (1.0 - 0.5 * (tail_minus + tail_plus)).clamp(min=1e-9)
-        bits = torch.where(far, bits_far, -torch.log(mass)) * (1.0 / math.log(2.0))
-        scale = 1.0 / math.log(2.0)
-        d_u = torch.where(far, torch.ones_like(u), 0.5 * (tail_minus - tail_plus) / mass)  # d bits / d u, nats
-        coth = (1.0 + decay) / (1.0 - decay).clamp(min=1e-12)
-        d_h = torch.where(far, -coth, -0.5 * (tail_minus + tail_plus) / mass)
-        ctx.save_for_backward(
-            d_u * inverse_b * residual.sign() * scale,
-            (d_u * u + d_h * h) * (-LOG_RATIO * scale),  # du/dindex = -LOG_RATIO * u, dh/dindex = -LOG_RATIO * h
-        )
+        bits, by_residual, by_index = laplace_slopes(residual, index)
+        ctx.save_for_backward(by_residual, by_index)
         return bits
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        d_residual, d_index = ctx.saved_tensors
-        return grads[0] * d_residual, grads[0] * d_index
+        by_residual, by_index = ctx.saved_tensors
+        return grads[0] * by_residual, grads[0] * by_index
 
 
 def laplace_bits(residual: torch.Tensor, index: torch.Tensor) -> torch.Tensor:

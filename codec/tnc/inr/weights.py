@@ -7,12 +7,13 @@ its biases.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 
-from codec.integer.layers import WEIGHT_MAX
+from codec.integer.layers import WEIGHT_MAX, round_ste
 from codec.tnc.inr.base import SCALE, InrBase
 from codec.tnc.inr.config import InrConfig
 from codec.tnc.inr.layers import BIAS_MAX, EXPONENT
@@ -150,16 +151,37 @@ class BlockBases:
         scales = {name: value[blocks] for name, value in self.scales.items()}
         return BlockBases(self.config, self.values[blocks], self.grain[blocks], scales)
 
+    @functools.cached_property
+    def limits(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """`(blocks, elements)` smallest and largest values that a stream can give."""
+        low, high = torch.full_like(self.values, -math.inf), torch.full_like(self.values, math.inf)
+        for layer in layers_of(self.config):
+            if layer.tensors[0].integer:
+                weights = layer.weights
+                biases = slice(weights.stop, layer.whole.stop)
+                high[:, weights], high[:, biases] = WEIGHT_MAX, BIAS_MAX * 2.0**-EXPONENT
+                high[:, layer.whole] *= self.grain[:, layer.whole]
+                low[:, layer.whole] = -high[:, layer.whole]
+            elif layer.tensors[0].name == "log_steps":
+                low[:, layer.whole], high[:, layer.whole] = LOG_STEP_RANGE
+        return low, high
+
+    @functools.cached_property
+    def integer(self) -> torch.Tensor:
+        """`(elements,)` booleans: which weights are made of integers."""
+        layers = layers_of(self.config)
+        flags = [torch.full((layer.whole.stop - layer.start,), layer.tensors[0].integer) for layer in layers]
+        return torch.cat(flags).to(self.values.device)
+
+    def whole(self, vector: torch.Tensor) -> torch.Tensor:
+        """`(blocks, elements)` real values with those of integer layers rounded to integers, straight-through."""
+        return torch.where(self.integer, round_ste(vector / self.grain) * self.grain, vector)
+
+    def clamp(self, vector: torch.Tensor) -> torch.Tensor:
+        """`(blocks, elements)` real values within their ranges."""
+        low, high = self.limits
+        return torch.minimum(torch.maximum(vector, low), high)
+
     def weights(self, vector: torch.Tensor) -> dict[str, torch.Tensor]:
         """Parameters and scales of an `InrNet` from `(blocks, elements)` real values, clamped to their ranges."""
-        named = unflatten(self.config, vector)
-        for layer in layers_of(self.config):
-            for t in layer.tensors:
-                if t.integer:
-                    scale = self.scales[t.name.rpartition(".")[0] + SCALE]
-                    limit = WEIGHT_MAX * torch.exp2(-scale)[..., None]
-                    if t.name.endswith(".bias"):
-                        limit = BIAS_MAX * torch.exp2(-scale - EXPONENT)[:, None]
-                    named[t.name] = torch.minimum(torch.maximum(named[t.name], -limit), limit)
-        named["log_steps"] = named["log_steps"].clamp(*LOG_STEP_RANGE)
-        return named | dict(self.scales)
+        return unflatten(self.config, self.clamp(vector)) | dict(self.scales)
