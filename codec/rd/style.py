@@ -38,7 +38,6 @@ class CodecStyle:
 
 CODECS: dict[str, CodecStyle] = {
     "tnc": CodecStyle("#0072b2", "#56b4e9", "o", "-", 2.4),
-    "tcm": CodecStyle("#0072b2", "#56b4e9", "o", "-", 2.4),
     "bpg": CodecStyle("#d55e00", "#ff9346", "s"),
     "vvc": CodecStyle("#00805e", "#2bc79a", "^"),
     "jpeg": CodecStyle("#a8508a", "#e28fbf", "D"),
@@ -48,7 +47,7 @@ CODECS: dict[str, CodecStyle] = {
     "hevc": CodecStyle("#a33d00", "#ffb27a", "p"),
     "svtav1": CodecStyle("#5c4a00", "#ffe566", "<"),
 }
-FAMILIES = {"vtm": "vvc", "vvenc": "vvc", "x265": "bpg"}
+FAMILIES = {"tcm": "tnc", "vtm": "vvc", "vvenc": "vvc", "x265": "bpg"}
 """Names in foreign tables that belong to one of the codecs above."""
 OTHER = CodecStyle("#4d4d4d", "#c8c8c8", "*")
 DASHES = ("-", "--", "-.", ":")

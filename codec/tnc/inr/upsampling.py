@@ -21,11 +21,12 @@ BICUBIC = (-0.0703125, 0.2265625, 0.8671875, -0.0234375)
 def _sources(size_out: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """Of one doubling, for every output and each of its four inputs: which input, and which tap, `(size_out, 4)`."""
     size_in = -(-size_out // 2)
-    out = torch.arange(size_out, device=device)
-    odd = (out % 2)[:, None]
-    tap = torch.arange(UPSAMPLING_TAPS, device=device)[None, :]
-    source = (out[:, None] // 2 - 2 + odd + tap).clamp(0, size_in - 1)
-    return source, torch.where(odd == 1, UPSAMPLING_TAPS - 1 - tap, tap)
+    with torch.inference_mode(False):  # whoever asks first, training differentiates with it
+        out = torch.arange(size_out, device=device)
+        odd = (out % 2)[:, None]
+        tap = torch.arange(UPSAMPLING_TAPS, device=device)[None, :]
+        source = (out[:, None] // 2 - 2 + odd + tap).clamp(0, size_in - 1)
+        return source, torch.where(odd == 1, UPSAMPLING_TAPS - 1 - tap, tap)
 
 
 def doubling_matrix(taps: torch.Tensor, size_out: int) -> torch.Tensor:
