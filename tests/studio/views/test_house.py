@@ -70,7 +70,7 @@ def test_what_cannot_run_is_listed_last_with_the_reason(window: MainWindow) -> N
     palette.line.setText("save")
     rows = [palette.list.topLevelItem(i) for i in range(palette.list.topLevelItemCount())]
     reasons = {row.text(0): row.text(2) for row in rows}
-    assert reasons["Save stream"] == "needs a TNC stream"
+    assert reasons["Save stream"] == "needs a finished stream"
     palette.run(next(row for row in rows if row.text(0) == "Save stream"))
     assert palette.isVisible(), "a command that cannot run does nothing"
     palette.close()
