@@ -2,7 +2,8 @@
 
 Coarse to fine. A full search on small pictures gives candidates; every size of leaf refines them at whole pixels by
 the sum of absolute differences, then at half and quarter pixels by the estimated bits of the residual; a bottom-up
-pass decides the quadtree; at last every leaf tries the vectors of its neighbours.
+pass decides the quadtree; at last every leaf tries the vectors of its neighbours, and intra leaves must win with the
+prediction that they really get.
 """
 
 from __future__ import annotations
@@ -16,15 +17,18 @@ import torch
 from codec.quality import LAMBDA_CONSTANT
 from codec.tcm.motion.coarse import coarse_vectors
 from codec.tcm.motion.costs import CODE_VALUE, BitCost, Reference, cells_of
-from codec.tcm.motion.field import CELL_PX, INTRA, LOG2_SIZES, VECTOR_REACH, MotionField
-from codec.tcm.motion.interpolate import fill_planar
+from codec.tcm.motion.field import CELL_PX, LOG2_SIZES, VECTOR_REACH, MotionField
+from codec.tcm.motion.interpolate import fill_planar, predict
+from codec.tcm.motion.tree import Tree
 from codec.tcm.planes import Planes
 
 LUMA_WEIGHT, CHROMA_WEIGHT = 0.75, 0.5
 """What a squared error of one sample counts in D = (6 Y + U + V) / 8, times the luma pixels."""
 AROUND = tuple((dx, dy) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dx, dy) != (0, 0))
 SPLIT_BITS = 1.0
-INTRA_BITS = 5.0
+MERGE_BITS = 2.0
+INTRA_BITS = 8.0
+"""Estimated bits of a split flag, of a vector that a neighbour has, of an intra leaf."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class SearchOptions:
     rounds : int
         Rounds of whole-pixel refinement, each followed by the vectors of the neighbours.
     polish : int
-        Rounds in which the leaves of the decided tree try the vectors around them.
+        Rounds in which the leaves of the decided tree try the vectors of their neighbours.
     intra : bool
         Whether leaves may be intra.
     smallest : int
@@ -157,7 +161,13 @@ class _Search:
                 candidates.append(best[level + 1].repeat_interleave(2, 0).repeat_interleave(2, 1))
             vectors, predicted = self._whole(candidates, level)
             best[level], cost[level] = self._parts(vectors, predicted, candidates, level)
-        return self._decide(levels, best)
+        tree = self._decide(levels, best)
+        if self.options.intra:
+            self._reject_intra(tree)
+        for turn in range(2 * self.options.polish):
+            self._polish(tree, turn & 1)
+        tree.merge_equal()
+        return tree.field()
 
     def _candidates(self, previous: MotionField | None) -> list[torch.Tensor]:
         """Vector grids by cell: zero, the coarse search, the frame before."""
@@ -205,18 +215,20 @@ class _Search:
         rate: _Rate,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The better of the best so far and of candidates, per leaf."""
-        for candidate in candidates:
-            vectors = candidate.clamp(-VECTOR_REACH, VECTOR_REACH)
-            cost = residual(vectors, level) + rate(vectors)
-            if best is None:
-                best = vectors, cost
-                continue
-            better = cost < best[1]
-            best = torch.where(better[..., None], vectors, best[0]), torch.where(better, cost, best[1])
-        assert best is not None
-        return best
 
-    def _decide(self, levels: list[int], best: dict[int, torch.Tensor]) -> MotionField:
+        def judged(candidate: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            vectors = candidate.clamp(-VECTOR_REACH, VECTOR_REACH)
+            return vectors, residual(vectors, level) + rate(vectors)
+
+        first, *others = candidates
+        chosen, least = judged(first) if best is None else best
+        for candidate in others if best is None else candidates:
+            vectors, cost = judged(candidate)
+            better = cost < least
+            chosen, least = torch.where(better[..., None], vectors, chosen), torch.where(better, cost, least)
+        return chosen, least
+
+    def _decide(self, levels: list[int], best: dict[int, torch.Tensor]) -> Tree:
         """Bottom-up: merge four leaves where one costs less; then intra leaves where no vector helps."""
         tree_size = torch.full((self.rows, self.cols), levels[-1], dtype=torch.int64, device=self.device)
         tree_vectors = torch.zeros((self.rows, self.cols, 2), dtype=torch.int64, device=self.device)
@@ -230,7 +242,7 @@ class _Search:
             cost = self.to_leaves(luma + self.chroma_bits(by_cell), level)
             near = torch.stack(_neighbours(vectors))
             merged = (near == vectors).all(-1).any(0)
-            bits = torch.where(merged, 1.5, vector_bits(vectors - near.median(0).values))
+            bits = torch.where(merged, MERGE_BITS, vector_bits(vectors - near.median(0).values))
             cost = cost + bits + (SPLIT_BITS if level > levels[-1] else 0.0)
             mode = torch.zeros_like(merged)
             if self.options.intra:
@@ -249,12 +261,44 @@ class _Search:
             tree_size = torch.where(use, level, tree_size)
             tree_vectors = torch.where(use[..., None], by_cell.reshape(self.rows, self.cols, 2), tree_vectors)
             tree_mode = torch.where(use, self.to_cells(mode, level).reshape(self.rows, self.cols), tree_mode)
-        mode_np = tree_mode.cpu().numpy().astype(np.uint8)
-        vectors_np = tree_vectors.cpu().numpy().astype(np.int16)
-        vectors_np[mode_np == INTRA] = 0
-        return MotionField(
-            (tree_size + LOG2_SIZES[0]).cpu().numpy().astype(np.uint8), mode_np, vectors_np, np.zeros_like(mode_np)
-        )
+        return Tree(tree_size, tree_mode, tree_vectors)
+
+    def _leaf_bits(self, tree: Tree, vectors: torch.Tensor) -> torch.Tensor:
+        """Estimated bits of the residual of every cell's leaf, with a vector per cell."""
+        flat = vectors.reshape(-1, 2)
+        return tree.sum(self.luma_cost(self.luma.cells(flat) - self.samples) + self.chroma_bits(flat))
+
+    def _polish(self, tree: Tree, turn: int) -> None:
+        """Every second leaf tries its neighbours' vectors and their median, at what a vector costs beside them."""
+        near, there = tree.neighbours()
+        middle = near.median(0).values
+
+        def cost(vectors: torch.Tensor) -> torch.Tensor:
+            known = ((near == vectors).all(-1) & there).any(0)
+            bits = torch.where(known, MERGE_BITS, vector_bits(vectors - middle))
+            return self._leaf_bits(tree, vectors) + bits
+
+        best, least = tree.vectors, cost(tree.vectors)
+        for candidate in (*near, middle):
+            bits = cost(candidate)
+            better = bits < least
+            best, least = torch.where(better[..., None], candidate, best), torch.where(better, bits, least)
+        tree.vectors = torch.where((tree.turn == turn)[..., None], best, tree.vectors)
+
+    def _reject_intra(self, tree: Tree) -> None:
+        """Leaves whose real intra prediction is worse than their vector's become inter."""
+        if not bool(tree.intra.any()):
+            return
+        shown = predict(self.reference, tree.field())
+        luma = self.luma_cost(cells_of(shown.y, CELL_PX).to(torch.int16) - self.samples)
+        chroma = [
+            self.chroma_cost(cells_of(plane, CELL_PX // 2).to(torch.int16) - samples)
+            for plane, samples in zip((shown.u, shown.v), self.chroma_samples, strict=True)
+        ]
+        intra = tree.sum(luma + chroma[0] + chroma[1]) + INTRA_BITS
+        near, _ = tree.neighbours()
+        inter = self._leaf_bits(tree, tree.vectors) + vector_bits(tree.vectors - near.median(0).values)
+        tree.intra = tree.intra & (intra < inter)
 
     def _intra_bits(self, side: int) -> torch.Tensor:
         """Estimated bits of intra leaves of `side` cells, as if every sample around a leaf were known."""

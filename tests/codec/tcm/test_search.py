@@ -8,7 +8,8 @@ import torch
 
 from codec.tcm.motion.field import INTER, INTRA, LOG2_SIZES, MotionField
 from codec.tcm.motion.interpolate import predict
-from codec.tcm.motion.search import PRESETS, search_motion
+from codec.tcm.motion.search import PRESETS, SearchOptions, search_motion
+from codec.tcm.motion.tree import Tree
 from codec.tcm.planes import Planes
 
 
@@ -72,15 +73,46 @@ def test_nothing_moves() -> None:
     assert (field.mode == INTER).all()
 
 
-def test_what_cannot_be_predicted_is_intra() -> None:
-    reference = planes_of(texture(128, 192, 3))
-    flat = texture(128, 192, 3)
-    flat[32:96, 64:128] = 700
-    flat[32:96, 64:128] += np.arange(64) * 2
-    field = search_motion(planes_of(flat), reference, qp_map(128, 192))
+def uncovered() -> tuple[Planes, Planes]:
+    """Current picture and reference: where something stood before a smooth ground, the ground is seen now."""
+    current = texture(128, 192, 3)
+    row, col = np.mgrid[:96, :96]
+    current[16:112, 48:144] = 300 + row * col // 18
+    reference = current.copy()
+    reference[48:80, 80:112] = texture(32, 32, 4)
+    return planes_of(current), planes_of(reference)
+
+
+def test_what_comes_into_sight_is_intra() -> None:
+    current, reference = uncovered()
+    field = search_motion(current, reference, qp_map(128, 192))
     check_valid(field)
-    assert (field.mode[5:11, 9:15] == INTRA).all()
-    assert (field.mode == INTRA).mean() < 0.25
+    assert (field.mode[6:10, 10:14] == INTRA).mean() > 0.5
+    assert (field.mode == INTRA).mean() < 0.2
+
+
+def test_intra_leaves_help_the_prediction_that_is_really_made() -> None:
+    current, reference = uncovered()
+    errors = []
+    for intra in (False, True):
+        field = search_motion(current, reference, qp_map(128, 192), None, SearchOptions(intra=intra))
+        errors.append(float((predict(reference, field).y - current.y).double().square().mean()))
+    assert errors[1] < errors[0]
+
+
+def test_leaves_that_say_the_same_are_one() -> None:
+    level = torch.zeros((8, 8), dtype=torch.int64)
+    intra = torch.zeros((8, 8), dtype=torch.bool)
+    vectors = torch.full((8, 8, 2), 4)
+    vectors[0, 0] = 8
+    intra[4:, 4:] = True
+    vectors[4:, 4:, 0] = torch.arange(4)
+    tree = Tree(level, intra, vectors)
+    tree.merge_equal()
+    field = tree.field()
+    check_valid(field)
+    assert field.log2_size[0].tolist() == [3, 3, 4, 4, 5, 5, 5, 5]
+    assert (field.log2_size[4:] == 5).all()
 
 
 def test_threads_change_nothing() -> None:
