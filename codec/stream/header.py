@@ -143,6 +143,49 @@ def pack_header(header: StreamHeader, body_bytes: int) -> bytes:
     return head + google_crc32c.value(head).to_bytes(CRC_BYTES, "little")
 
 
+def check_prelude(data: bytes, versions: tuple[int, ...], least_bytes: int) -> tuple[int, int]:
+    """Check magic number, version, size and checksum of a header.
+
+    Parameters
+    ----------
+    data : bytes
+        At least the header, if the stream is that long.
+    versions : tuple of int
+        Those that can be read.
+    least_bytes : int
+        Size of the fields that must be there.
+
+    Returns
+    -------
+    version, body_offset : int
+
+    Raises
+    ------
+    BitstreamError
+        `NotAStream`, `UnsupportedVersion`, `Truncated` or `ChecksumMismatch`.
+    """
+    if not data:
+        raise NotAStream("the file is empty")
+    if data[: len(MAGIC)] != MAGIC[: len(data)]:
+        raise NotAStream("this is not a TNC stream", offset=0, hint="its first four bytes are not the magic number")
+    if len(data) < _PRELUDE_BYTES:
+        raise Truncated("the stream ends in its header", section="header", offset=len(data))
+    version, field_bytes = data[4], data[5]
+    if version == VIDEO_VERSION and version not in versions:
+        raise UnsupportedVersion("the stream holds video, not a still picture", section="header", offset=4)
+    if version not in versions:
+        raise UnsupportedVersion(f"version {version} is not supported", section="header", offset=4, hint=_NEWER)
+    if field_bytes < least_bytes:
+        raise BitstreamError(f"{field_bytes} bytes are too few for a header", section="header", offset=5, hint=_DAMAGED)
+    crc_offset = _PRELUDE_BYTES + field_bytes
+    body_offset = crc_offset + CRC_BYTES
+    if len(data) < body_offset:
+        raise Truncated("the stream ends in its header", section="header", offset=len(data))
+    if google_crc32c.value(data[:crc_offset]) != int.from_bytes(data[crc_offset:body_offset], "little"):
+        raise ChecksumMismatch("the checksum does not match", section="header", offset=crc_offset, hint=_DAMAGED)
+    return version, body_offset
+
+
 def unpack_header(data: bytes, limits: DecodeLimits, *, complete: bool = True) -> tuple[StreamHeader, int]:
     """Read and check a header.
 
@@ -167,25 +210,7 @@ def unpack_header(data: bytes, limits: DecodeLimits, *, complete: bool = True) -
         `NotAStream`, `UnsupportedVersion`, `Truncated`, `ChecksumMismatch`, `LimitExceeded`, or a field that makes
         no sense.
     """
-    if not data:
-        raise NotAStream("the file is empty")
-    if data[: len(MAGIC)] != MAGIC[: len(data)]:
-        raise NotAStream("this is not a TNC stream", offset=0, hint="its first four bytes are not the magic number")
-    if len(data) < _PRELUDE_BYTES:
-        raise Truncated("the stream ends in its header", section="header", offset=len(data))
-    version, field_bytes = data[4], data[5]
-    if version == VIDEO_VERSION:
-        raise UnsupportedVersion("the stream holds video, not a still picture", section="header", offset=4)
-    if version not in READABLE:
-        raise UnsupportedVersion(f"version {version} is not supported", section="header", offset=4, hint=_NEWER)
-    if field_bytes < _FIELDS.size:
-        raise BitstreamError(f"{field_bytes} bytes are too few for a header", section="header", offset=5, hint=_DAMAGED)
-    crc_offset = _PRELUDE_BYTES + field_bytes
-    body_offset = crc_offset + CRC_BYTES
-    if len(data) < body_offset:
-        raise Truncated("the stream ends in its header", section="header", offset=len(data))
-    if google_crc32c.value(data[:crc_offset]) != int.from_bytes(data[crc_offset:body_offset], "little"):
-        raise ChecksumMismatch("the checksum does not match", section="header", offset=crc_offset, hint=_DAMAGED)
+    version, body_offset = check_prelude(data, READABLE, _FIELDS.size)
     kind, width, height, color, bit_depth, qp_steps, slice_units, entropy_id, synthesis_id, body_bytes = cast(
         "tuple[int, int, int, int, int, int, int, bytes, bytes, int]", _FIELDS.unpack_from(data, _PRELUDE_BYTES)
     )

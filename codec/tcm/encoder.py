@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import cast
@@ -281,8 +281,6 @@ def _ideal_bits(picture: CodedPicture) -> dict[str, float]:
 
 def _with_bits(record: FrameRecord, bits: int, picture: CodedPicture, settings: VideoEncodeSettings) -> FrameRecord:
     """Complete a record when the section is written."""
-    from dataclasses import replace
-
     checksum = 32.0 if settings.checksums else 0.0
     coded = 8.0 * (len(picture.side.payload) + len(picture.latents.payload))
     parts = {"headers": bits - coded - checksum, "checksum": checksum, **record.bits_by_part}

@@ -7,18 +7,10 @@ from fractions import Fraction
 
 import google_crc32c
 
-from codec.errors import (
-    BitstreamError,
-    ChecksumMismatch,
-    InputError,
-    LimitExceeded,
-    NotAStream,
-    Truncated,
-    UnsupportedVersion,
-)
+from codec.errors import BitstreamError, InputError, LimitExceeded, UnsupportedVersion
 from codec.quality import QP_MAX, QP_STEPS
 from codec.stream.fields import PRELUDE, pack_format
-from codec.stream.header import CRC_BYTES, MAGIC, VIDEO_VERSION
+from codec.stream.header import CRC_BYTES, MAGIC, VIDEO_VERSION, check_prelude
 from codec.stream.limits import DecodeLimits
 from codec.stream.source import ByteSource
 from codec.stream.video.fields import HEADER
@@ -33,7 +25,6 @@ _FIELDS = pack_format(HEADER)
 HEADER_BYTES = _PRELUDE_BYTES + _FIELDS.size + CRC_BYTES
 """Size of a header as this version writes it."""
 _NEWER = "update the program"
-_DAMAGED = "the file is damaged"
 
 
 @dataclass(frozen=True)
@@ -124,23 +115,7 @@ def unpack_video_header(data: ByteSource, limits: DecodeLimits) -> tuple[VideoHe
         sense.
     """
     there = data[: _PRELUDE_BYTES + 255 + CRC_BYTES]
-    if not there:
-        raise NotAStream("the file is empty")
-    if there[: len(MAGIC)] != MAGIC[: len(there)]:
-        raise NotAStream("this is no TNC or TCM stream", offset=0, hint="its first four bytes are not the magic number")
-    if len(there) < _PRELUDE_BYTES:
-        raise Truncated("the stream ends in its header", section="header", offset=len(there))
-    version, field_bytes = there[4], there[5]
-    if version != VIDEO_VERSION:
-        raise UnsupportedVersion(f"version {version} is no version of video", section="header", offset=4, hint=_NEWER)
-    if field_bytes < _FIELDS.size:
-        raise BitstreamError(f"{field_bytes} bytes are too few for a header", section="header", offset=5, hint=_DAMAGED)
-    crc_offset = _PRELUDE_BYTES + field_bytes
-    body_offset = crc_offset + CRC_BYTES
-    if len(there) < body_offset:
-        raise Truncated("the stream ends in its header", section="header", offset=len(there))
-    if google_crc32c.value(there[:crc_offset]) != int.from_bytes(there[crc_offset:body_offset], "little"):
-        raise ChecksumMismatch("the checksum does not match", section="header", offset=crc_offset, hint=_DAMAGED)
+    _, body_offset = check_prelude(there, (VIDEO_VERSION,), _FIELDS.size)
     names = [field.name for field in HEADER]
     fields = dict(zip(names, _FIELDS.unpack_from(there, _PRELUDE_BYTES), strict=True))
     _check(fields, limits)
