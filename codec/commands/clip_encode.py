@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codec.aq.settings import AqScales
 from codec.commands import common
-from codec.commands.clip_options import add_frames, add_maps, map_writer
+from codec.commands.clip_options import add_frames, add_maps, add_raw, map_writer
 from codec.errors import SettingsError
 from codec.tcm.lookahead.settings import KNOBS, LookaheadSettings
 from codec.tcm.settings import DEFAULT_EFFORT, KEY_OFFSET_MAX, VideoEncodeSettings
@@ -37,10 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N", help="QP of key frames minus that of the others (%(default)g)",
     )  # fmt: skip
     add_frames(group, "code these frames")
-    group.add_argument(
-        "--format", choices=("yuv420p", "yuv420p10le"), help="samples of raw planes; guessed if not given"
-    )
-    group.add_argument("--fps", type=_fps, metavar="N", help="frames per second, instead of what the file says")
+    add_raw(group, size=False)
     group.add_argument("--no-checksum", action="store_true", help="leave out the checksums of decoded frames")
     add_maps(group)
 
@@ -124,14 +120,3 @@ def _report(source: Path, result: VideoEncodeResult, notes: tuple[str, ...]) -> 
         "bits": dict(result.bits_by_part), "seconds_by_part": dict(result.seconds_by_part),
         "kmac_per_px": result.kmac_per_px, "notes": list(notes),
     }  # fmt: skip
-
-
-def _fps(text: str) -> Fraction:
-    """Argument type: frames per second as a number or a fraction."""
-    try:
-        value = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise argparse.ArgumentTypeError(f"not a number of frames per second: {text!r}") from None
-    if not 0 < value < 100000:
-        raise argparse.ArgumentTypeError(f"{text} frames per second are out of range")
-    return value.limit_denominator(1 << 20)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codec.blockmap import BlockMap
+from codec.commands.common import limits_of, whole_number
 
 if TYPE_CHECKING:
     from codec.stream import DecodeLimits
@@ -44,18 +46,44 @@ def add_maps(parser: argparse._ActionsContainer) -> None:
     )  # fmt: skip
 
 
-def is_video_file(path: Path) -> bool:
-    """Whether a file starts like a stream of video; not being able to read it is somebody else's error."""
-    from codec.stream.video.header import is_video_stream
+def add_raw(parser: argparse._ActionsContainer, *, size: bool = True) -> None:
+    """Add what files of raw planes do not say themselves; `size` where it is not declared elsewhere."""
+    if size:
+        parser.add_argument("--size", type=clip_size, metavar="WxH", help="of raw planes: width and height")
+    parser.add_argument(
+        "--format", choices=("yuv420p", "yuv420p10le"), help="samples of raw planes; guessed if not given"
+    )
+    parser.add_argument("--fps", type=_fps, metavar="N", help="frames per second, instead of what the file says")
 
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        return is_video_stream(file.read(7))
-    return False
+
+def is_clip(path: Path) -> bool:
+    """Whether a file is a clip: by its suffix, or because it starts like a stream of video."""
+    from codec.tcm.source import is_tcm_file
+    from codec.video.source import VIDEO_SUFFIXES
+
+    return path.suffix.lower() in (*VIDEO_SUFFIXES, ".tcm") or is_tcm_file(path)
+
+
+def clip_size(text: str) -> tuple[int, int]:
+    """Argument type: width and height."""
+    width, _, height = text.lower().partition("x")
+    side = whole_number(1)
+    return side(width), side(height)
+
+
+def _fps(text: str) -> Fraction:
+    """Argument type: frames per second as a number or a fraction."""
+    try:
+        value = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise argparse.ArgumentTypeError(f"not a number of frames per second: {text!r}") from None
+    if not 0 < value < 100000:
+        raise argparse.ArgumentTypeError(f"{text} frames per second are out of range")
+    return value.limit_denominator(1 << 20)
 
 
 def clip_limits(args: argparse.Namespace) -> DecodeLimits:
     """Limits of clips: what was asked for, and the lower defaults of clips where nothing was."""
-    from codec.commands.common import limits_of
     from codec.stream import DecodeLimits
     from codec.stream.video import VIDEO_LIMITS
 

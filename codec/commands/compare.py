@@ -1,30 +1,43 @@
-"""`tnc compare`: how far one picture (or decoded stream) is from another."""
+"""`tnc compare`: how far one picture or clip (or decoded stream) is from another."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from codec.commands import common
+from codec.commands import clip_compare, common
+from codec.commands.clip_options import add_frames, add_raw, is_clip
+from codec.errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("a", type=Path, metavar="A", help="the original: a picture, or a .tnc or .bpg file")
-    parser.add_argument("b", type=Path, metavar="B", help="what is measured: a picture, or a .tnc or .bpg file")
+    kinds = "a picture, or a .tnc or .bpg file; or a clip (MP4, MKV, Y4M, raw planes, .tcm)"
+    parser.add_argument("a", type=Path, metavar="A", help=f"the original: {kinds}")
+    parser.add_argument("b", type=Path, metavar="B", help="what is measured: likewise")
     parser.add_argument(
         "--metrics",
         type=lambda text: [name.strip() for name in text.split(",")],
         default=[],
         metavar="M,M,...",
-        help="measure these beside PSNR and MS-SSIM: ssimulacra2, vmaf, lpips (its weights are named by TNC_LPIPS)",
+        help="measure these beside PSNR and MS-SSIM: ssimulacra2, vmaf, lpips (its weights are named by TNC_LPIPS); of "
+        "clips vmaf",
     )
+    group = parser.add_argument_group("clips, measured frame by frame")
+    add_frames(group, "compare these frames of both clips, or all of the second where it holds just as many")
+    add_raw(group)
     common.add_device(parser)
     common.add_json(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Measure and print."""
+    clips = [is_clip(path) or args.size is not None for path in (args.a, args.b)]
+    if all(clips):
+        clip_compare.run(args)
+        return
+    if any(clips):
+        raise InputError("is no clip, and the other one is", where=str(args.b if clips[0] else args.a))
     from codec.metrics.measure import ALWAYS, METRICS, check_metrics, measure
 
     wanted = [*ALWAYS, *args.metrics]

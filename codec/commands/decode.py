@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from codec.commands import clip_decode, common
-from codec.commands.clip_options import add_frames, is_video_file
+from codec.commands.clip_options import add_frames
 from codec.errors import InputError
 from codec.tnc.settings import DECODERS
 
@@ -37,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Decode and write the picture or clip."""
-    if is_video_file(args.input):
+    from codec.tcm.source import is_tcm_file
+
+    if is_tcm_file(args.input):
         clip_decode.run(args)
         return
     from codec.files import WRITABLE, read_bytes, write_picture

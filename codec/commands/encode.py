@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from codec.aq.settings import SCALE_MAX, STRENGTH_MAX, TERMS, AqScales
 from codec.commands import clip_encode, common
+from codec.commands.clip_options import clip_size
 from codec.errors import CodecError, SettingsError
 from codec.jobs import Progress, no_progress
 from codec.picture import Picture
@@ -257,10 +258,7 @@ def _precision(picture: Picture) -> list[str]:
 
 def _size(text: str) -> int | tuple[int, int]:
     """Argument type: bytes, or width and height of raw planes."""
-    width, cross, height = text.lower().partition("x")
-    if cross:
-        return common.whole_number(1)(width), common.whole_number(1)(height)
-    return common.whole_number(1)(text)
+    return clip_size(text) if "x" in text.lower() else common.whole_number(1)(text)
 
 
 def _aq_term(text: str) -> tuple[str, float]:

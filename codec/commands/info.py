@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from codec.commands import clip_info, common
-from codec.commands.clip_options import add_maps, is_video_file
+from codec.commands.clip_options import add_maps
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,8 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Parse the stream and print its structure."""
     from codec.files import read_bytes
+    from codec.tcm.source import is_tcm_file
 
-    if is_video_file(args.input):
+    if is_tcm_file(args.input):
         clip_info.run(args)
         return
     stream = read_bytes(args.input)

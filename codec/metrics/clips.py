@@ -107,8 +107,7 @@ def measure_clip(
     AnchorError
         If VMAF is asked for and cannot be computed here.
     """
-    if unknown := [name for name in metrics if name not in CLIP_METRICS]:
-        raise SettingsError(f"clips are not measured with {unknown[0]!r}", hint=", ".join(CLIP_METRICS))
+    check_names(metrics)
     frames: list[FrameFigures] = []
     scores: list[float] | None = None
     with ExitStack() as stack:
@@ -137,6 +136,12 @@ def measure_clip(
             raise InputError(f"libvmaf measured {len(scores)} of {len(frames)} frames")
         frames = [replace(frame, vmaf=score) for frame, score in zip(frames, scores, strict=True)]
     return ClipFigures(tuple(frames))
+
+
+def check_names(metrics: Iterable[str]) -> None:
+    """Raise `SettingsError` for the first metric that clips are not measured with."""
+    if unknown := [name for name in metrics if name not in CLIP_METRICS]:
+        raise SettingsError(f"clips are not measured with {unknown[0]!r}", hint=", ".join(CLIP_METRICS))
 
 
 def plane_mse(reference: np.ndarray, plane: np.ndarray) -> float:
