@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
         written = (
             _write_picture(frames, args.output, decoder) if suffix in WRITABLE else _write(frames, args.output, decoder)
         )
-        format_, damage = decoder.format, list(decoder.damage)
+        format_, damage, notes = decoder.format, list(decoder.damage), decoder.notes
     seconds = time.perf_counter() - start_s
     if args.json:
         common.print_json(
@@ -50,11 +50,15 @@ def run(args: argparse.Namespace) -> None:
                 "width": format_.width_px, "height": format_.height_px, "bit_depth": format_.bit_depth,
                 "fps": float(format_.fps), "frames": written, "bytes": args.input.stat().st_size, "seconds": seconds,
                 "output": str(args.output), "lost_frames": lost, "damage": damage,
+                "notes": notes,
             }
         )  # fmt: skip
         return
+    common.print_notes(notes)
     for line in damage:
         print(f"  {line}")
+    if lost:
+        print(f"  {len(lost)} lost frames are written grey")
     if args.salvage and not damage:
         print("  nothing of the clip is lost")
     print(

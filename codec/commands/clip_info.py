@@ -44,8 +44,8 @@ def run(args: argparse.Namespace) -> None:
     if args.frames:
         print("   frame  type      QP        bits  skipped  intra  PSNR Y")
         for frame in info.frames:
-            psnr = frame.to_json()["psnr_db"]
-            shown = f"{psnr[0]:8.2f}" if isinstance(psnr, list) and psnr[0] is not None else "       -"
+            psnr_y_db = frame.psnr_db[0] if frame.psnr_db else None
+            shown = "       -" if psnr_y_db is None else f"{psnr_y_db:8.2f}"
             print(
                 f"  {frame.index:>6}  {frame.type:<4}{frame.qp:>8.2f}{frame.bits:>12,}{100 * frame.skipped:>7.0f} %"
                 f"{100 * frame.intra:>5.0f} %{shown}"

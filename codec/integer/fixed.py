@@ -84,8 +84,8 @@ class FixedLayer(nn.Module):
         """
         for name in FIELDS:
             mine, theirs = getattr(self, name), tensors.get(name)
-            if theirs is None or theirs.shape != mine.shape:
-                raise ModelError(f"{name} is missing or has another shape", where=where, hint="reinstall")
+            if theirs is None or theirs.shape != mine.shape or theirs.is_floating_point():
+                raise ModelError(f"{name} is missing or has another shape or type", where=where, hint="reinstall")
             mine.copy_(theirs.to(torch.float64))
         worst = self.weight.abs().sum(1) * self.in_max + self.bias.abs() + 2.0**40
         if float(worst.max()) >= SUM_LIMIT or not 0 <= float(self.shift.min()) <= float(self.shift.max()) <= 40:

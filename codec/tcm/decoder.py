@@ -131,7 +131,8 @@ class VideoDecoder:
         "auto", "cpu" or "cuda".
     limits : DecodeLimits
     salvage : bool
-        Go on behind damage at the next key frame. What is lost is given as grey frames and told in `damage`.
+        Go on behind damage at the next key frame. What is lost is given as grey frames, so that the others keep their
+        time, and told in `damage`; frames that are missing at the end are told only.
     model : TcmModel, optional
         The installed one that the stream names by default.
 
@@ -216,6 +217,11 @@ class VideoDecoder:
             raise InputError(f"frame {index} is not in the stream", where="video")
         self._running = index + 1, frames
         return found
+
+    @property
+    def notes(self) -> list[str]:
+        """Damage found so far that decoding can do without: ancillary sections that are skipped."""
+        return self.reader.notes
 
     def _note(self, lost: LostFrames) -> None:
         last = lost.stop - 1

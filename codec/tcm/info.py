@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,9 @@ from codec.tcm.planes import padded
 from codec.tcm.side_coding import SideCoder, SideInfo
 from codec.video.frame import VideoFormat
 
+MOST_DB = 1000.0
+"""What an analysis says beyond is no PSNR."""
+
 
 @dataclass(frozen=True)
 class FrameInfo:
@@ -43,8 +46,8 @@ class FrameInfo:
         Share of blocks without symbols, and of the area without a motion vector.
     offset : int
         Where its section starts.
-    analysis : mapping or None
-        What the encoder noted, not to be trusted.
+    psnr_db : tuple of float or None, or None
+        Of Y, U and V as the encoder noted it, not to be trusted.
     """
 
     index: int
@@ -55,15 +58,14 @@ class FrameInfo:
     intra: float
     offset: int
     checksum: str | None
-    analysis: dict[str, object] | None = None
+    psnr_db: tuple[float | None, ...] | None = None
 
     def to_json(self) -> dict[str, object]:
         """The entry of `tnc info --json --frames`."""
-        psnr = (self.analysis or {}).get("psnr_db")
-        good = isinstance(psnr, list) and len(psnr) == 3 and all(isinstance(v, int | float | None) for v in psnr)
         return {
             "index": self.index, "type": self.type, "qp": self.qp, "bits": self.bits, "skipped": self.skipped,
-            "intra": self.intra, "offset": self.offset, "checksum": self.checksum, "psnr_db": psnr if good else None,
+            "intra": self.intra, "offset": self.offset, "checksum": self.checksum,
+            "psnr_db": None if self.psnr_db is None else list(self.psnr_db),
         }  # fmt: skip
 
 
@@ -175,8 +177,19 @@ def _listed(reader: VideoReader, *, sides: bool) -> Iterator[tuple[FrameInfo | N
         yield FrameInfo(
             coded.index, coded.header.type.letter, float(qp16_map.mean()) / QP_STEPS, 8 * coded.bytes,
             1.0 - float(known.coded.mean()), 1.0 if motion is None else float((motion.mode == INTRA).mean()),
-            coded.offset, None if checksum is None else f"{checksum:08x}", reader.analysis_of(coded),
+            coded.offset, None if checksum is None else f"{checksum:08x}",
+            _psnr_db(reader.analysis_of(coded)),
         ), coded  # fmt: skip
+
+
+def _psnr_db(analysis: Mapping[str, object] | None) -> tuple[float | None, ...] | None:
+    """Of an analysis from anywhere; all else in it is too large to be kept of every frame."""
+    values = (analysis or {}).get("psnr_db")
+    if not isinstance(values, list) or len(values) != 3:
+        return None
+    if not all(value is None or (isinstance(value, int | float) and abs(value) < MOST_DB) for value in values):
+        return None
+    return tuple(None if value is None else float(value) for value in values)
 
 
 def side_maps(

@@ -12,7 +12,7 @@ import torch
 
 from codec.entropy import N_SCALES, N_SHAPES
 from codec.errors import ModelError, UnknownModel
-from codec.integer.layers import IntLayer
+from codec.integer.layers import RELU_RANGE, IntLayer
 from codec.integer.proof import prove
 from codec.nn.rep_conv import fuse_all
 from codec.resources import resource
@@ -105,9 +105,9 @@ def _load_kind(config: TcmConfig, tensors: Mapping[str, torch.Tensor], path: Pat
                 if [t.shape for t in parts] != [layer.weight.shape, layer.bias.shape, layer.bias.shape]:
                     raise ModelError(f"{name} has another shape", where=path.name, hint="reinstall")
                 layer.freeze(*[t.to(device, torch.float64) for t in parts])
-        net.hyper_decoder.qp_index.copy_(tensors["hyper_decoder.qp_index"])
-        net.context.compand.table.copy_(tensors["context.compand"])
-        tables = QpTables.load(tensors, device)
+        _copy_table(net.hyper_decoder.qp_index, tensors["hyper_decoder.qp_index"], (-32768, 32767), path)
+        _copy_table(net.context.compand.table, tensors["context.compand"], RELU_RANGE, path)
+        tables = QpTables.load(tensors, config.y_channels, device, path.name)
         z_table = _table_indices(tensors, "z_table", (64, config.z_channels), N_SCALES, path)
         z_shape = _table_indices(tensors, "z_shape", (config.z_channels,), N_SHAPES, path)
         y_shape = _table_indices(tensors, "y_shape", (config.y_channels,), N_SHAPES, path)
@@ -122,6 +122,13 @@ def _load_kind(config: TcmConfig, tensors: Mapping[str, torch.Tensor], path: Pat
         (z_table + N_SCALES * z_shape).astype(np.int16),
         torch.from_numpy(y_shape.astype(np.int64) * N_SCALES).to(device), device, count_macs(config),
     )  # fmt: skip
+
+
+def _copy_table(target: torch.Tensor, found: torch.Tensor, bounds: tuple[int, int], path: Path) -> None:
+    within = found.dtype == torch.int16 and bounds[0] <= int(found.min()) <= int(found.max()) <= bounds[1]
+    if found.shape != target.shape or not within:
+        raise ModelError("a table of an integer network does not fit", where=path.name, hint="reinstall")
+    target.copy_(found)
 
 
 def _table_indices(

@@ -7,12 +7,17 @@ from dataclasses import dataclass
 
 import torch
 
+from codec.entropy.range_coder import MAX_SYMBOL
+from codec.errors import ModelError
 from codec.integer.fixed import ACTIVATION_EXPONENT
+from codec.tcm.context import OUT_RANGE
 from codec.tcm.model import TcmNet
 
 TABLE_FRACTION = 16
 """Fractional bits that products with the tables are shifted by."""
 QPS = 64
+PRODUCT_LIMIT = 2**52
+"""Below it products, and half a step more, are exact in float64."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +48,22 @@ class QpTables:
         return cls(unit.clamp(1, 2**31 - 1), undo.clamp(1, 2**31 - 1))
 
     @classmethod
-    def load(cls, tensors: Mapping[str, torch.Tensor], device: torch.device) -> QpTables:
-        """From a weight file."""
-        return cls(*(tensors[name].to(device, torch.float64) for name in ("unit_table", "undo_table")))
+    def load(cls, tensors: Mapping[str, torch.Tensor], channels: int, device: torch.device, where: str) -> QpTables:
+        """From a weight file; proves that no product with them reaches 2^52.
+
+        Raises
+        ------
+        ModelError
+            If shapes or types do not fit, or a product could.
+        """
+        found = [tensors[name] for name in ("unit_table", "undo_table")]
+        if any(t.dtype != torch.int32 or t.shape != (QPS, channels) or int(t.min()) < 1 for t in found):
+            raise ModelError("the tables of QPs do not fit", where=where, hint="reinstall")
+        unit, undo = (torch.maximum(t, t.roll(-1, 0)).long() for t in found)  # what is interpolated lies between two
+        mean16 = (-OUT_RANGE[0] * unit >> TABLE_FRACTION) + 1
+        if int(((16 * MAX_SYMBOL + mean16) * undo).max()) >= PRODUCT_LIMIT:
+            raise ModelError("a product with a table of QPs is out of range", where=where, hint="reinstall")
+        return cls(*(t.to(device, torch.float64) for t in found))
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """What a weight file holds: int32."""

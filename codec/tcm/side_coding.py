@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from codec.errors import BitstreamError
+from codec.errors import BitstreamError, InputError
 from codec.stream.qp_map import OFFSET_MAX, OFFSET_MIN, decode_qp_map, encode_qp_map
 from codec.tcm.contexts import CHOICE, CODED, DX, DY, MODE, OFFSET, SPLIT, Element, SideReader, SideWriter, Statistics
 from codec.tcm.motion.field import INTER, INTRA, LOG2_SIZES, VECTOR_REACH, MotionField
@@ -82,13 +82,22 @@ class SideCoder:
         self._before: SideInfo | None = None
 
     def encode(self, info: SideInfo) -> CodedSide:
-        """Code the next frame."""
+        """Code the next frame.
+
+        Raises
+        ------
+        InputError
+            If its motion is no quadtree with a vector per inter leaf: a decoder would see another one.
+        """
         if info.motion is None:
             payload = encode_qp_map(info.offsets)
             self._start(info)
             return CodedSide(payload, {"qp": 8.0 * len(payload)})
         writer = SideWriter(self.statistics)
-        self._before = _walk(writer, self._known(), info)
+        known = _walk(writer, self._known(), info)
+        if known.motion is None or not _same_motion(known.motion, info.motion):
+            raise InputError("the motion is no quadtree with one vector per leaf", where="side information")
+        self._before = known
         self.statistics.finish_frame()
         return CodedSide(writer.finish(), writer.bits)
 
@@ -118,6 +127,11 @@ class SideCoder:
         if self._before is None:
             raise BitstreamError("it needs a key frame before it", section="frame")
         return self._before
+
+
+def _same_motion(a: MotionField, b: MotionField) -> bool:
+    pairs = ((a.log2_size, b.log2_size), (a.mode, b.mode), (a.vectors, b.vectors))
+    return all(np.array_equal(x, y) for x, y in pairs)
 
 
 def _walk(coder: Coder, before: SideInfo, truth: SideInfo | None) -> SideInfo:

@@ -10,7 +10,7 @@ from codec.errors import BitstreamError
 from codec.stream.sections import pack_length, unpack_length
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class KeyPlace:
     """A key frame: its index in display order, and where its section starts in the file."""
 
@@ -28,16 +28,16 @@ def pack_index(keys: Sequence[KeyPlace]) -> bytes:
     return b"".join(out)
 
 
-def unpack_index(payload: bytes) -> list[KeyPlace]:
-    """Key frames in ascending order.
+def unpack_index(payload: bytes, most: int) -> list[KeyPlace]:
+    """Key frames in ascending order, at most so many.
 
     Raises
     ------
     BitstreamError
-        If they are not, or the payload ends elsewhere.
+        If they are not, or more, or the payload ends elsewhere.
     """
     count, offset = unpack_length(payload, 0, "index")
-    if 2 * count > len(payload) - offset:
+    if count > most or 2 * count > len(payload) - offset:
         raise BitstreamError(f"{count} key frames do not fit", section="index")
     keys: list[KeyPlace] = []
     index = place = 0

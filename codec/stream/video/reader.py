@@ -22,7 +22,7 @@ from codec.stream.video.frames import FrameHeader, FrameType, unpack_frame
 from codec.stream.video.header import VideoHeader, unpack_video_header
 from codec.stream.video.index import KeyPlace, key_before, unpack_index
 from codec.stream.video.limits import VIDEO_LIMITS
-from codec.stream.video.resync import next_intact
+from codec.stream.video.resync import Resync
 
 LEAST_FRAME_BYTES = 9
 """A frame's section takes at least as many: frames that are lost cannot have been more than fit."""
@@ -105,6 +105,12 @@ class VideoReader:
             _check_length(len(source), end)
         self.end = min(end, len(source))
         self._keys: list[KeyPlace] | None = None
+        self._notes: dict[int, str] = {}
+
+    @property
+    def notes(self) -> list[str]:
+        """Damage found so far that decoding can do without, in words."""
+        return [self._notes[offset] for offset in sorted(self._notes)]
 
     # --- where key frames are ---
 
@@ -124,7 +130,8 @@ class VideoReader:
         try:
             start, end = self._bounds(at)
             check_section_crc(self.source, at, end)
-            keys = unpack_index(self.source[start:end])
+            most = min(self.header.frame_count, (at - self.body_offset) // LEAST_FRAME_BYTES)
+            keys = unpack_index(self.source[start:end], most)
         except BitstreamError:
             return None
         good = bool(keys) and keys[0].index == 0 and keys[0].offset >= self.body_offset and keys[-1].offset < at
@@ -152,7 +159,7 @@ class VideoReader:
         InputError
             If there is no such frame.
         BitstreamError
-            At the first damage, unless salvaging.
+            At the first damage that can cost a frame, unless salvaging. Damaged ancillary sections go to `notes`.
         """
         if not 0 <= start < max(1, self.header.frame_count):
             raise InputError(f"frame {start} is not one of {self.header.frame_count}", where="video")
@@ -173,37 +180,45 @@ class VideoReader:
 
     def _walk(self, key: KeyPlace) -> Iterator[CodedFrame | LostFrames]:
         offset, expected, first = key.offset, key.index, key.index
-        trouble, good_end = "", offset
+        trouble: BitstreamError | None = None
+        last_trouble, skipped_bytes = "", 0
+        good_end, resync = offset, Resync(self.source, self.end, self.limits)
         while offset < self.end:
             try:
                 frame, following = self._section(offset)
                 if frame is not None:
-                    number = frame.header.number
-                    if not frame.is_key and trouble:
-                        frame = None
-                    elif frame.is_key and not expected <= number <= expected + self._room(trouble, good_end, offset):
-                        raise BitstreamError(
-                            f"key frame {number} where {expected} is next", section="frame", offset=offset
-                        )
-                    elif not frame.is_key and (expected == first or first + number != expected):
-                        what = f"P frame {first + number} where frame {expected} is next"
-                        raise BitstreamError(what, section="frame", offset=offset)
-                    if frame is not None and max(number, expected) >= self.header.frame_count:
-                        what = f"frame {max(number, expected)} where there are {self.header.frame_count}"
-                        raise BitstreamError(what, section="frame", offset=offset)
+                    damaged_bytes = skipped_bytes + (offset - good_end if trouble else 0)
+                    # What cannot be proven lost may be: that many frames at most.
+                    room = damaged_bytes // LEAST_FRAME_BYTES if self.salvage else 0
+                    self._check_number(frame, expected, first, room, offset, in_trouble=trouble is not None)
             except BitstreamError as error:
-                if not self.salvage:
-                    raise
-                trouble = trouble or str(error)
-                found = next_intact(self.source, offset + 1, self.end, self.limits)
-                offset = self.end if found is None else found
+                last_trouble = str(error)
+                behind = self._behind_ancillary(offset)
+                if behind is not None:
+                    self._note(offset, error)
+                    skipped_bytes += behind - offset
+                    offset = behind
+                    continue
+                if not self.salvage and (trouble or not self._seems_ancillary(offset, error)):
+                    raise trouble or error from None
+                trouble = trouble or error
+                offset = resync.next_intact(offset + 1)
                 continue
+            if frame is not None and trouble is not None:
+                if self._follows(frame, expected, first):
+                    self._note(good_end, trouble)
+                    skipped_bytes += offset - good_end
+                    trouble = None
+                elif not self.salvage:
+                    raise trouble
+                elif frame.is_key:
+                    trouble = None
+                else:
+                    frame = None
             if frame is not None:
                 if frame.is_key:
-                    if trouble:
-                        if frame.header.number > expected:
-                            yield LostFrames(expected, frame.header.number, trouble)
-                        trouble = ""
+                    if frame.header.number > expected:
+                        yield LostFrames(expected, frame.header.number, last_trouble)
                     expected = first = frame.header.number
                 yield CodedFrame(
                     expected, frame.header, frame.side, frame.latents, offset, following - offset,
@@ -215,16 +230,59 @@ class VideoReader:
         if expected < self.header.frame_count:
             if not self.salvage:
                 what = f"{expected} frames are found where there are {self.header.frame_count}"
-                raise BitstreamError(what, offset=self.end)
+                raise trouble or BitstreamError(what, offset=self.end)
             missing = (
                 f"{self.missing_bytes} bytes are missing at the end" if self.missing_bytes else "frames are missing"
             )
-            yield LostFrames(expected, self.header.frame_count, trouble or missing, at_end=True)
+            yield LostFrames(expected, self.header.frame_count, str(trouble or missing), at_end=True)
+        elif trouble is not None:
+            self._note(good_end, trouble)
 
-    @staticmethod
-    def _room(trouble: str, good_end: int, offset: int) -> int:
-        """How many frames can have been lost in the damaged stretch before a key frame."""
-        return (offset - good_end) // LEAST_FRAME_BYTES if trouble else 0
+    def _check_number(
+        self, frame: _Parsed, expected: int, first: int, room: int, offset: int, *, in_trouble: bool
+    ) -> None:
+        """Refuse a frame that cannot stand here."""
+        number = frame.header.number
+        if frame.is_key and not expected <= number <= expected + room:
+            raise BitstreamError(f"key frame {number} where {expected} is next", section="frame", offset=offset)
+        if not frame.is_key and not in_trouble and (expected == first or first + number != expected):
+            what = f"P frame {first + number} where frame {expected} is next"
+            raise BitstreamError(what, section="frame", offset=offset)
+        index = number if frame.is_key else expected
+        if index >= self.header.frame_count and (frame.is_key or not in_trouble):
+            what = f"frame {index} where there are {self.header.frame_count}"
+            raise BitstreamError(what, section="frame", offset=offset)
+
+    def _follows(self, frame: _Parsed, expected: int, first: int) -> bool:
+        """Whether a frame behind damage proves that none is missing: by its number, P frames by their checksum too.
+
+        A P frame of a later group may have the number that is next, but then its picture is not what its checksum says.
+        """
+        if frame.is_key:
+            return frame.header.number == expected
+        there = expected < self.header.frame_count
+        return there and expected > first == expected - frame.header.number and frame.header.checksum is not None
+
+    def _seems_ancillary(self, offset: int, error: BitstreamError) -> bool:
+        """Whether this is damage to a section that decoding does not need, not one over a limit."""
+        return bool(self.source[offset] & ANCILLARY) and not isinstance(error, LimitExceeded)
+
+    def _behind_ancillary(self, offset: int) -> int | None:
+        """Where the section behind a damaged ancillary one starts; None if what is damaged can be anything else."""
+        if not self.source[offset] & ANCILLARY:
+            return None
+        try:
+            _, end = self._bounds(offset)
+            following = end + CRC_BYTES
+            if following < self.end:
+                _, end = self._bounds(following)
+                check_section_crc(self.source, following, end)
+        except BitstreamError:
+            return None
+        return following
+
+    def _note(self, offset: int, error: BitstreamError) -> None:
+        self._notes[offset] = f"{error}: skipped"
 
     def _bounds(self, offset: int) -> tuple[int, int]:
         start, end = section_bounds(self.source, offset)

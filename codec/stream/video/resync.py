@@ -15,24 +15,40 @@ _CHUNK_BYTES = 1 << 20
 _TYPES = np.array(sorted(VIDEO_TYPES), np.uint8)
 
 
-def next_intact(source: ByteSource, offset: int, end: int, limits: DecodeLimits) -> int | None:
-    """Offset of the next section of a known type with a matching checksum, None if there is none up to `end`."""
-    budget = MAX_CHECKED_BYTES
-    while offset < end:
-        chunk = np.frombuffer(source[offset : min(end, offset + _CHUNK_BYTES)], np.uint8)
-        for place in np.flatnonzero(np.isin(chunk, _TYPES)):
-            at = offset + int(place)
-            try:
-                start, stop = section_bounds(source, at)
-                limit = limits.max_ancillary_bytes if source[at] & ANCILLARY else limits.max_slice_bytes
-                if stop + CRC_BYTES > end or stop - start > limit:
+class Resync:
+    """Searches behind damage. All searches of one object together read at most `MAX_CHECKED_BYTES`.
+
+    Parameters
+    ----------
+    source : bytes or FileBytes
+    end : int
+        Where the last section ends at the latest.
+    limits : DecodeLimits
+    """
+
+    def __init__(self, source: ByteSource, end: int, limits: DecodeLimits) -> None:
+        self._source, self._end, self._limits = source, end, limits
+        self._budget = MAX_CHECKED_BYTES
+
+    def next_intact(self, offset: int) -> int:
+        """Offset of the next section of a known type with a matching checksum; the end if there is none."""
+        source, end = self._source, self._end
+        while offset < end:
+            chunk = np.frombuffer(source[offset : min(end, offset + _CHUNK_BYTES)], np.uint8)
+            for place in np.flatnonzero(np.isin(chunk, _TYPES)):
+                at = offset + int(place)
+                try:
+                    start, stop = section_bounds(source, at)
+                    ancillary = source[at] & ANCILLARY
+                    limit = self._limits.max_ancillary_bytes if ancillary else self._limits.max_slice_bytes
+                    if stop + CRC_BYTES > end or stop - start > limit:
+                        continue
+                    self._budget -= stop - at
+                    if self._budget < 0:
+                        return end
+                    check_section_crc(source, at, stop)
+                except BitstreamError:
                     continue
-                budget -= stop - at
-                if budget < 0:
-                    return None
-                check_section_crc(source, at, stop)
-            except BitstreamError:
-                continue
-            return at
-        offset += len(chunk)
-    return None
+                return at
+            offset += len(chunk)
+        return end

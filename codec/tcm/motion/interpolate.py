@@ -1,4 +1,4 @@
-"""The prediction of a picture from a reference and its motion, in exact integers (FORMAT.md, "Motion of video frames").
+"""The prediction of a picture from a reference and its motion, in exact integers (FORMAT.md, "Prediction").
 
 Sub-pixel samples come from the interpolation filters of H.265 (8 taps for quarter pixels of luma, 4 taps for eighths
 of chroma), applied along rows, then along columns, and rounded once at the end. No intermediate value reaches 2^24,

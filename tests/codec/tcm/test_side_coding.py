@@ -1,7 +1,9 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
-from codec.errors import BitstreamError
+from codec.errors import BitstreamError, InputError
 from codec.tcm.contexts import ELEMENTS, frequencies, start_counts
 from codec.tcm.motion.field import INTER, INTRA, MotionField
 from codec.tcm.side_coding import SideCoder, SideInfo
@@ -68,6 +70,31 @@ def test_probabilities_follow_what_is_coded() -> None:
     info = random_info(1)
     sizes = [len(coder.encode(info).payload) for _ in range(4)]
     assert sizes[-1] < sizes[0] / 2  # temporal candidates and learned counts
+
+
+def test_motion_that_a_decoder_would_see_otherwise_is_refused() -> None:
+    def broken(change: Callable[[MotionField], None]) -> SideInfo:
+        info = random_info(1)
+        assert info.motion is not None
+        change(info.motion)
+        return info
+
+    def vector_of_intra(motion: MotionField) -> None:
+        row, col = np.argwhere(motion.mode == INTRA)[0]
+        motion.vectors[row, col] = 4
+
+    def two_vectors(motion: MotionField) -> None:
+        row, col = np.argwhere((motion.log2_size > 3) & (motion.mode == INTER))[0]
+        motion.vectors[row, col + 1] += 4
+
+    def leaf_out_of_place(motion: MotionField) -> None:
+        motion.log2_size[0, 0] = 3 if motion.log2_size[0, 0] > 3 else 6
+
+    for change in (vector_of_intra, two_vectors, leaf_out_of_place):
+        coder = SideCoder(ROWS, COLS)
+        coder.encode(random_info(0, key=True))
+        with pytest.raises(InputError, match="quadtree"):
+            coder.encode(broken(change))
 
 
 def test_a_p_frame_needs_a_key_frame() -> None:

@@ -1,6 +1,7 @@
 """Whole clips: encoder to file to decoder, seeking, damage, cancelling; a tiny random model on real motion."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,9 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from codec.errors import BitstreamError, Cancelled, ChecksumMismatch, CodecError, InputError
+from codec.errors import BitstreamError, Cancelled, ChecksumMismatch, InputError
 from codec.jobs import CancelToken
-from codec.stream.video import VideoReader
+from codec.stream.sections import Section, SectionType, pack_length, pack_section, section_bounds
+from codec.stream.video import VIDEO_LIMITS, CodedFrame, VideoReader, resync
+from codec.stream.video.header import pack_video_header
+from codec.stream.video.index import KeyPlace, pack_index
+from codec.stream.video.reader import LostFrames
 from codec.tcm.decoder import VideoDecoder
 from codec.tcm.encoder import encode_video
 from codec.tcm.info import inspect_video, side_maps
@@ -150,18 +155,110 @@ def test_cut_anywhere(clip: tuple[bytes, list[FinishedFrame]], tiny: TcmModel) -
         assert kept == whole[: len(kept)]
 
 
-def test_flipped_bits_give_an_error_or_the_same_frames(clip: tuple[bytes, list[FinishedFrame]], tiny: TcmModel) -> None:
+def test_flipped_bits_cost_nothing_in_ancillary_sections_and_are_noticed_everywhere(
+    clip: tuple[bytes, list[FinishedFrame]],
+) -> None:
     stream, _ = clip
+    whole = list(VideoReader(stream).frames())
+    frames = {at for f in whole for at in range(f.offset, f.offset + f.bytes)}
+    head = min(frames)
     for at in range(0, len(stream)):
         broken = stream[:at] + bytes([stream[at] ^ (1 << at % 8)]) + stream[at + 1 :]
-        with pytest.raises(BitstreamError):
-            for _ in VideoReader(broken).frames():
-                pass
-        try:
-            for _ in VideoReader(broken, salvage=True).frames():
-                pass
-        except CodecError:
-            assert at < 62
+        if at < head:
+            with pytest.raises(BitstreamError):
+                VideoReader(broken, salvage=True)
+            continue
+        left = VideoReader(broken, salvage=True)
+        found = list(left.frames())
+        if at in frames:
+            with pytest.raises(BitstreamError):
+                list(VideoReader(broken).frames())
+            assert any(isinstance(item, LostFrames) for item in found)
+            continue
+        assert found_frames(found) == found_frames(whole)
+        assert len(left.notes) == 1
+        if not flips_ancillary_bit(stream, broken, at):
+            strict = VideoReader(broken)
+            assert found_frames(list(strict.frames())) == found_frames(whole)
+            assert strict.notes == left.notes
+
+
+def flips_ancillary_bit(stream: bytes, broken: bytes, at: int) -> bool:
+    return stream[at] & 128 == 128 and broken[at] & 128 == 0 and stream[at] in (0x81, 0x84)
+
+
+def found_frames(items: list[CodedFrame | LostFrames]) -> list[tuple[int, bytes, bytes]]:
+    return [(f.index, f.side, f.latents) for f in items if isinstance(f, CodedFrame)]
+
+
+def analyses(stream: bytes) -> list[tuple[int, int]]:
+    """Where the analyses start and end."""
+    return [(f.analysis_at, section_bounds(stream, f.analysis_at)[1] + 4) for f in VideoReader(stream).frames()]
+
+
+def test_a_whole_group_lost_with_an_analysis_is_not_taken_for_nothing(
+    clip: tuple[bytes, list[FinishedFrame]], tiny: TcmModel
+) -> None:
+    """The P frame behind has the number that is next, but its checksum does not lie."""
+    stream, finished = clip
+    whole = planes([f.frame for f in finished])
+    offsets = [f.offset for f in VideoReader(stream).frames()]
+    # From the analysis of frame 1 up to frame 5: frame 2 is next, and frame 5 is the second P frame of its group too.
+    start = analyses(stream)[1][0]
+    broken = stream[: start + 1] + bytes(offsets[5] - start - 1) + stream[offsets[5] :]
+    with pytest.raises(BitstreamError):
+        decoded(broken, tiny)
+    with VideoDecoder(broken, device="cpu", model=tiny, salvage=True) as decoder:
+        found = list(decoder.frames())
+    assert [d.frame.index for d in found] == list(range(FRAMES))
+    assert [d.frame.index for d in found if d.lost] == [2, 3, 4, 5]
+    kept = planes([d.frame for d in found])
+    assert all(kept[i] == whole[i] for i in (0, 1, 6))
+
+
+def test_without_checksums_only_a_key_frame_proves_that_none_is_missing(tiny: TcmModel, tmp_path: Path) -> None:
+    path = tmp_path / "a.tcm"
+    encode_video(Moving(), path, replace(SETTINGS, checksums=False), model=tiny)
+    stream = path.read_bytes()
+    for number, (start, end) in enumerate(analyses(stream)):
+        payload = stream[: end - 9] + bytes([stream[end - 9] ^ 1]) + stream[end - 8 :]
+        assert len(list(VideoReader(payload).frames())) == FRAMES
+        length = stream[: start + 1] + bytes([stream[start + 1] ^ 1]) + stream[start + 2 :]
+        lost = [item for item in VideoReader(length, salvage=True).frames() if isinstance(item, LostFrames)]
+        assert bool(lost) == (number % KEYS != KEYS - 1 and number != FRAMES - 1)
+
+
+def test_searches_behind_damage_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sections that claim the rest of the file, again and again: all of them together within a budget."""
+    summed = 0
+    check = resync.check_section_crc
+
+    def counting(source: bytes, offset: int, end: int) -> None:
+        nonlocal summed
+        summed += end - offset
+        check(source, offset, end)
+
+    monkeypatch.setattr(resync, "check_section_crc", counting)
+    monkeypatch.setattr(resync, "MAX_CHECKED_BYTES", 50_000)
+    fake = b"\x07" + pack_length(3000) + bytes(5)
+    data = (fake * 20 + pack_section(Section(SectionType.INDEX, b"\0"))) * 40 + bytes(4000)
+    search = resync.Resync(data, len(data), VIDEO_LIMITS)
+    at = 0
+    while at < len(data):
+        at = search.next_intact(at + 1)
+    assert 40_000 < summed <= 50_000
+
+
+def test_an_index_of_more_key_frames_than_can_be_is_made_anew(
+    clip: tuple[bytes, list[FinishedFrame]],
+) -> None:
+    stream, _ = clip
+    header = VideoReader(stream).header
+    keys = [KeyPlace(i, 100 + i) for i in range(FRAMES + 1)]
+    index = pack_section(Section(SectionType.INDEX, pack_index(keys)))
+    body = stream[62 : header.index_offset] + index
+    head = pack_video_header(replace(header, body_bytes=len(body)))
+    assert [key.index for key in VideoReader(head + body).keys] == [0, 3, 6]
 
 
 def test_cancelling_leaves_nothing(tiny: TcmModel, tmp_path: Path) -> None:

@@ -2,12 +2,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file as load_tensors
 from safetensors.torch import save_file
 
 from codec.errors import ModelError
 from codec.tcm.model import TcmNet
 from codec.tcm.models import TcmModel, load_file
+from codec.tcm.qp_tables import QpTables
 from codec.tcm.weights import export_tensors, net_to_train, read_weights, write_weights
 
 
@@ -44,6 +46,37 @@ def test_a_damaged_file_is_refused(tiny_file: Path, tmp_path: Path) -> None:
     save_file(load_tensors(tiny_file), tmp_path / "bare.safetensors")
     with pytest.raises(ModelError, match="not a weight file of video"):
         load_file(tmp_path / "bare.safetensors", torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "what"),
+    [
+        ("key.unit_table", lambda t: t[:, :-1], "tables of QPs"),
+        ("inter.undo_table", lambda t: t.float(), "tables of QPs"),
+        ("key.context.compand", lambda t: t + 200, "table of an integer network"),
+        ("key.hyper_decoder.qp_index", lambda t: t[:1], "table of an integer network"),
+        ("inter.synthesis.linear.weight", lambda t: t.float() / 3, "weight"),
+        ("key.hyper_decoder.up32.weight", lambda t: t.int() + 200, "exceeds"),
+        ("key.z_table", lambda t: t + 64, "z_table"),
+    ],
+)
+def test_tables_and_weights_that_are_not_exact_are_refused(tiny_file: Path, tmp_path: Path, name, change, what) -> None:
+    with safe_open(tiny_file, "pt") as file:
+        metadata = file.metadata()
+    tensors = load_tensors(tiny_file)
+    tensors[name] = change(tensors[name]).contiguous()
+    save_file(tensors, tmp_path / "changed.safetensors", metadata)
+    with pytest.raises(ModelError, match=what):
+        load_file(tmp_path / "changed.safetensors", torch.device("cpu"))
+
+
+def test_products_with_tables_of_qps_stay_exact() -> None:
+    tables = {"unit_table": torch.ones(64, 3, dtype=torch.int32), "undo_table": torch.ones(64, 3, dtype=torch.int32)}
+    tables["unit_table"][5, 1] = tables["undo_table"][40, 1] = 2**31 - 1
+    QpTables.load(tables, 3, torch.device("cpu"), "tables")
+    tables["undo_table"][6, 1] = 2**31 - 1  # between QPs 5 and 6 both are large
+    with pytest.raises(ModelError, match="product"):
+        QpTables.load(tables, 3, torch.device("cpu"), "tables")
 
 
 def test_decoder_work_is_counted(tiny: TcmModel) -> None:
