@@ -15,9 +15,13 @@ from codec.tcm.models import FrameModel
 from codec.tcm.planes import PEAK, Planes
 from codec.tcm.qp_tables import TABLE_FRACTION
 from codec.tcm.side import FrameSide, Memory
-from codec.tnc.rdoq import CAUTION, round_towards_rate
+from codec.tnc.rdoq import round_towards_rate
 
 BLOCK_PX = 256
+CAUTION = 6.0
+"""Factor on the distortion that rounding towards rate adds: later frames are predicted from this one. On two training
+clips (6 frames, QP 28 and 36) factors 1.5, 4, 6, 9 against the 2.5 of still pictures change J by +2.1, -0.9, -1.3,
+-1.2 %."""
 FLAG_BITS = 0.5
 """What saying that a block is coded costs, roughly."""
 SAMPLE_WEIGHTS = torch.cat((torch.full((256,), 6 / 8 / 256), torch.full((128,), 1 / 8 / 64)))
