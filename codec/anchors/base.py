@@ -1,4 +1,4 @@
-"""`Anchor`: what every codec that TNC is compared with looks like from outside."""
+"""`Codec`, and `Anchor`: what every codec of pictures that TNC is compared with looks like from outside."""
 
 from __future__ import annotations
 
@@ -56,19 +56,22 @@ class QualityRange:
         return values if values[-1] == high else [*values, high]
 
 
-class Anchor(ABC):
-    """One codec with fixed settings; only the quality varies.
+class Codec(ABC):
+    """What codecs of pictures and of clips have in common: fixed settings, and a quality that varies.
 
     Attributes
     ----------
     id : str
-        Stable identifier ("bpg", "vvc", "jpeg").
+        Stable identifier ("bpg", "vvc", "x265", "tcm").
     suffix : str
         Of a file that holds a stream, such as ".hevc".
+    in_process : bool
+        Whether it runs on this process's threads, and hence never beside others.
     """
 
     id: str
     suffix: str
+    in_process: bool = False
 
     @property
     @abstractmethod
@@ -94,6 +97,18 @@ class Anchor(ABC):
     def availability(self) -> str | None:
         """Return None if it can run here, else why not and how to get it."""
 
+    def settings(self, quality: float) -> Mapping[str, object]:
+        """JSON-ready settings of one encode: part of a run's key."""
+        return {"quality": float(quality), "settings": self.settings_text}
+
+    def versions(self) -> Mapping[str, str]:
+        """Programs and versions behind this codec: part of a run's key."""
+        return {self.id: self.version}
+
+
+class Anchor(Codec):
+    """A codec of pictures."""
+
     @abstractmethod
     def encode(self, picture: Picture, quality: float, *, cancel: CancelToken | None = None) -> bytes:
         """Encode an 8-bit RGB or grey picture of any size; raises `AnchorError` or `Cancelled`."""
@@ -105,14 +120,6 @@ class Anchor(ABC):
     def rd_bytes(self, stream: bytes) -> int:
         """Size that RD figures count. Larger than the stream where a container has to be added for fairness."""
         return len(stream)
-
-    def settings(self, quality: float) -> Mapping[str, object]:
-        """JSON-ready settings of one encode: part of `Run.key`."""
-        return {"quality": float(quality), "settings": self.settings_text}
-
-    def versions(self) -> Mapping[str, str]:
-        """Programs and versions behind this codec: part of `Run.key`."""
-        return {self.id: self.version}
 
 
 def check_input(picture: Picture) -> None:

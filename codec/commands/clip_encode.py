@@ -16,9 +16,6 @@ from codec.tcm.settings import DEFAULT_EFFORT, KEY_OFFSET_MAX, VideoEncodeSettin
 if TYPE_CHECKING:
     from codec.tcm.results import FinishedFrame, VideoEncodeResult
 
-_OPTIONS = {"window": "--lookahead", "key_min": "--min-keyint", "key_max": "--keyint"}
-"""Options of knobs that are not called like them."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options that only clips have; --aq is shared with pictures."""
@@ -28,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             continue
         kind = common.whole_number(int(knob.minimum)) if knob.whole else common.number(knob.minimum, knob.maximum)
         group.add_argument(
-            _OPTIONS.get(knob.id, f"--{knob.id}"), dest=knob.id, type=kind, default=knob.default,
+            f"--{knob.option}", dest=knob.id, type=kind, default=knob.default,
             metavar="N" if knob.whole else "S", help=f"{knob.help} ({knob.default:g})",
         )  # fmt: skip
     group.add_argument(

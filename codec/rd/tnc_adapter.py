@@ -12,11 +12,11 @@ from codec.anchors.base import Anchor, QualityRange
 from codec.anchors.cache import RunCache
 from codec.anchors.runs import anchor_key
 from codec.errors import CodecError
+from codec.fingerprint import code_fingerprint
 from codec.jobs import CancelToken, no_progress
 from codec.metrics.measure import measure
 from codec.picture import Picture
 from codec.quality import QP_MAX, QP_MIN, QP_STEPS
-from codec.rd.provenance import code_fingerprint
 from codec.run import Run
 from codec.tnc.settings import Branch, EncodeSettings
 
@@ -44,6 +44,7 @@ class TncAdapter(Anchor):
 
     id = "tnc"
     suffix = ".tnc"
+    in_process = True
     quality = QualityRange(QP_MIN, QP_MAX, 1 / QP_STEPS, True, "QP", (16, 46, 3))
 
     def __init__(

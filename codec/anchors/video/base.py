@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from codec.anchors.base import QualityRange
+from codec.anchors.base import Codec
 from codec.errors import InputError
 from codec.jobs import CancelToken, Progress, check, no_progress
 from codec.video.frame import Frame
@@ -139,53 +139,28 @@ class CodedClip:
     bytes: int
 
 
-class VideoAnchor(ABC):
-    """One codec of clips with fixed settings; only the quality varies.
+class VideoAnchor(Codec):
+    """A codec of clips.
 
     Attributes
     ----------
-    id : str
-        Stable identifier ("x265", "svtav1", "vvenc", "tcm").
-    suffix : str
-        Of a coded file.
-    in_process : bool
-        Whether it runs on this process's threads, and hence never beside others.
+    structure : {"low-delay", "default"}
+        Order and references of the frames; every label names it, since figures of different ones do not compare.
     """
 
-    id: str
-    suffix: str = ".mp4"
-    in_process: bool = False
+    suffix = ".mp4"
+    structure: Structure = "low-delay"
 
-    @property
-    @abstractmethod
-    def label(self) -> str:
-        """What panes and legends show."""
-
-    @property
-    @abstractmethod
-    def settings_text(self) -> str:
-        """The settings that matter for a comparison, in one line."""
-
-    @property
-    @abstractmethod
-    def quality(self) -> QualityRange:
-        """The quality axis."""
-
-    @property
-    @abstractmethod
-    def version(self) -> str:
-        """Version of the program that encodes; "" where it cannot be found."""
-
-    @abstractmethod
-    def availability(self) -> str | None:
-        """Return None if it can run here, else why not and how to get it."""
+    def figures(self) -> Mapping[str, float]:
+        """What a row of figures says of the codec itself, such as the work of a neural decoder."""
+        return {}
 
     @abstractmethod
     def encode(
         self, clip: Clip, quality: float, output: Path, *, progress: Progress = no_progress,
         cancel: CancelToken | None = None,
     ) -> CodedClip:  # fmt: skip
-        """Encode into a file, which is replaced as a whole; raises `AnchorError` or `Cancelled`."""
+        """Encode into a file, which is replaced as a whole; raises `CodecError` or `Cancelled`."""
 
     @abstractmethod
     def open(self, path: Path) -> VideoSource:
@@ -194,11 +169,3 @@ class VideoAnchor(ABC):
     @abstractmethod
     def coded_frames(self, path: Path) -> list[CodedFrame]:
         """Type and bits of every frame, in display order."""
-
-    def settings(self, quality: float) -> Mapping[str, object]:
-        """JSON-ready settings of one encode: part of a run's key."""
-        return {"quality": float(quality), "settings": self.settings_text}
-
-    def versions(self) -> Mapping[str, str]:
-        """Programs and versions behind this codec: part of a run's key."""
-        return {self.id: self.version}

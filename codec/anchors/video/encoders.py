@@ -120,8 +120,8 @@ class FfmpegVideoAnchor(VideoAnchor):
 
     @property
     def label(self) -> str:
-        """Encoder and preset, and that it is low-delay."""
-        return f"{self._encoder.name} {self.preset}{' low-delay' if self.structure == 'low-delay' else ''}"
+        """Encoder, preset and structure."""
+        return f"{self._encoder.name} {self.preset} {self.structure}"
 
     @property
     def settings_text(self) -> str:

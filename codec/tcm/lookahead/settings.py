@@ -16,7 +16,7 @@ class Knob:
     Attributes
     ----------
     id : str
-        Field of `LookaheadSettings`, and the option's name with "-" for "_".
+        Field of `LookaheadSettings`.
     label : str
         What a form shows.
     minimum, maximum, default, step : float
@@ -25,6 +25,8 @@ class Knob:
         What it does, as one line.
     whole : bool
         Whether it counts something.
+    called : str
+        Name of its option, where that is not the id.
     """
 
     id: str
@@ -35,6 +37,12 @@ class Knob:
     step: float
     help: str
     whole: bool = False
+    called: str = ""
+
+    @property
+    def option(self) -> str:
+        """Name of its option, without dashes in front."""
+        return self.called or self.id
 
     def check(self, value: float) -> None:
         """Raise a `SettingsError` where a value is no number in the range."""
@@ -56,16 +64,22 @@ KNOBS = (
         "noise", "Noise", 0, STRENGTH_MAX, 0.0, 0.05,
         "strength of the noise term: coarser QP where detail is mostly noise; 0 is off",
     ),
-    Knob("window", "Lookahead", 1, 250, 40, 1, "frames that the encoder looks ahead", whole=True),
+    Knob(
+        "window", "Lookahead", 1, 250, 40, 1, "frames that the encoder looks ahead", whole=True,
+        called="lookahead",
+    ),
     Knob(
         "scenecut", "Scene cuts", 0, 1, 0.4, 0.05,
         "how readily scene cuts are found; 0 finds none, 0.4 is the threshold of x264",
     ),
     Knob(
         "key_min", "Shortest GOP", 1, 1000, 25, 1, "frames from a key frame within which a cut must be clearer",
-        whole=True,
+        whole=True, called="min-keyint",
     ),
-    Knob("key_max", "Longest GOP", 1, 10000, 250, 1, "frames from one key frame to the next at most", whole=True),
+    Knob(
+        "key_max", "Longest GOP", 1, 10000, 250, 1, "frames from one key frame to the next at most", whole=True,
+        called="keyint",
+    ),
 )  # fmt: skip
 """All of them, in the order of a form."""
 DEFAULTS = {knob.id: int(knob.default) if knob.whole else knob.default for knob in KNOBS}
