@@ -11,6 +11,7 @@ from codec.errors import CodecError
 
 if TYPE_CHECKING:
     from codec.conformance import Outcome
+    from codec.tcm.conformance import VideoOutcome
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Decode the set and print a matrix.
+    """Decode the sets of pictures and of video, and print a matrix of each.
 
     Raises
     ------
@@ -31,7 +32,9 @@ def run(args: argparse.Namespace) -> None:
     """
     import torch
 
-    from codec.conformance import run_conformance
+    from codec.conformance import CHECKS, run_conformance
+    from codec.tcm.conformance import CHECKS as VIDEO_CHECKS
+    from codec.tcm.conformance import run_video_conformance
     from codec.tnc.models import pick_device
 
     if args.device == "all":
@@ -39,7 +42,9 @@ def run(args: argparse.Namespace) -> None:
     else:
         devices = [pick_device(args.device).type]
     with common.progress_line() as progress, common.cancel_on_signal() as cancel:
-        outcomes = run_conformance(devices, progress=progress, cancel=cancel)
+        pictures = run_conformance(devices, progress=lambda x, note: progress(x / 2, note), cancel=cancel)
+        clips = run_video_conformance(devices, progress=lambda x, note: progress((1 + x) / 2, note), cancel=cancel)
+    outcomes: list[Outcome | VideoOutcome] = [*pictures, *clips]
     failed = [outcome for outcome in outcomes if not outcome.good]
     if args.json:
         common.print_json(
@@ -56,22 +61,20 @@ def run(args: argparse.Namespace) -> None:
             }
         )  # fmt: skip
     else:
-        print("\n".join(matrix(outcomes)))
+        print("\n".join([*matrix(pictures, CHECKS), "", *matrix(clips, VIDEO_CHECKS), ""]))
+        print(f"{len(outcomes) - len(failed)} of {len(outcomes)} pass")
     if failed:
         raise CodecError(
             f"{len(failed)} of {len(outcomes)} streams are not decoded as they must be", where="conformance"
         )
 
 
-def matrix(outcomes: Sequence[Outcome]) -> list[str]:
-    """Lines of the table."""
-    from codec.conformance import CHECKS
-
-    width = max(len(outcome.case.name) for outcome in outcomes)
-    lines = [f"{'stream':<{width}}  device  " + "  ".join(f"{name:<8}" for name in CHECKS).rstrip()]
+def matrix(outcomes: Sequence[Outcome] | Sequence[VideoOutcome], checks: Sequence[str]) -> list[str]:
+    """Lines of a table: a row per stream, a column per check."""
+    width = max((len(outcome.case.name) for outcome in outcomes), default=6)
+    lines = [f"{'stream':<{width}}  device  " + "  ".join(f"{name:<8}" for name in checks).rstrip()]
     for outcome in outcomes:
-        cells = [{True: "pass", False: "FAIL", None: "-"}[outcome.passed.get(name)] for name in CHECKS]
+        cells = [{True: "pass", False: "FAIL", None: "-"}[outcome.passed.get(name)] for name in checks]
         line = f"{outcome.case.name:<{width}}  {outcome.device:<6}  " + "  ".join(f"{cell:<8}" for cell in cells)
         lines.append(f"{line.rstrip()}  {outcome.detail}".rstrip())
-    passed = sum(outcome.good for outcome in outcomes)
-    return [*lines, f"{passed} of {len(outcomes)} pass"]
+    return lines

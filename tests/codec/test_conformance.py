@@ -70,17 +70,21 @@ def test_a_damaged_manifest(copy: Path) -> None:
             read_manifest(copy)
 
 
-def test_the_command(capsys: pytest.CaptureFixture[str], copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command(
+    capsys: pytest.CaptureFixture[str], copy: Path, video_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("codec.conformance.folder", lambda: copy)
+    monkeypatch.setattr("codec.tcm.conformance.folder", lambda: video_copy)
     assert cli.main(["conformance", "--device", "cpu"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["stream", "device", "stream", "symbols", "pixels", "tiles", "alpha", "metadata"]
-    assert lines[-1] == "2 of 2 pass"
+    assert lines[4].split() == ["stream", "device", "stream", "frames", "seek", "threads"]
+    assert lines[-1] == "3 of 3 pass"
     (copy / "odd.tnc").write_bytes(b"")
     assert cli.main(["conformance", "--device", "cpu", "--json"]) == 1
     out, err = capsys.readouterr()
     assert json.loads(out)["failed"] == 1
-    assert "1 of 2 streams are not decoded as they must be" in err
+    assert "1 of 3 streams are not decoded as they must be" in err
 
 
 def test_pixels_may_differ_by_one_only(copy: Path) -> None:

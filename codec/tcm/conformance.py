@@ -1,0 +1,161 @@
+"""The conformance set of video: short streams that cover the format, and what every decoder must make of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from codec.errors import CodecError, InputError
+from codec.files import read_bytes
+from codec.jobs import CancelToken, Progress, check, no_progress
+from codec.resources import resource
+from codec.tcm.decoder import DecodedFrame, VideoDecoder
+from codec.tcm.models import TcmModel, load_file
+from codec.video.frame import Frame
+
+MANIFEST = "manifest.json"
+MODEL = "model.safetensors"
+CHECKS = ("stream", "frames", "seek", "threads")
+"""Columns of the matrix: the stream as it was made; all samples of all frames; the same when groups are decoded from
+the last to the first; the same with four threads instead of one. All to the last bit."""
+
+
+@dataclass(frozen=True)
+class VideoCase:
+    """One stream of the set.
+
+    Attributes
+    ----------
+    name : str
+        Of its file, NAME.tcm.
+    sha256 : str
+        Of the stream.
+    frames : tuple of str
+        `frame_hash` of every frame.
+    covers : tuple of str
+        Elements of the format that it holds.
+    """
+
+    name: str
+    sha256: str
+    frames: tuple[str, ...]
+    covers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class VideoOutcome:
+    """How one stream fared on one device: a check that is missing does not apply.
+
+    Attributes
+    ----------
+    passed : dict of str to bool
+        By name of the check.
+    detail : str
+        What went wrong.
+    """
+
+    case: VideoCase
+    device: str
+    passed: dict[str, bool] = field(default_factory=dict)
+    detail: str = ""
+
+    @property
+    def good(self) -> bool:
+        """Whether every check passed."""
+        return not self.detail and all(self.passed.values())
+
+
+def folder() -> Path:
+    """Where the set is installed."""
+    return resource("conformance/video")
+
+
+def frame_hash(frame: Frame) -> str:
+    """SHA-256 of the samples of Y, U and V, row by row; 10 bits as u16, little endian."""
+    digest = hashlib.sha256()
+    for plane in frame.planes:
+        digest.update(np.ascontiguousarray(plane, plane.dtype.newbyteorder("<")).tobytes())
+    return digest.hexdigest()
+
+
+def read_manifest(place: Path | None = None) -> list[VideoCase]:
+    """All cases of the set.
+
+    Raises
+    ------
+    InputError
+        If the manifest is missing or damaged.
+    """
+    path = (place or folder()) / MANIFEST
+    try:
+        entries = json.loads(read_bytes(path))["streams"]
+        return [VideoCase(e["name"], e["sha256"], tuple(e["frames"]), tuple(e["covers"])) for e in entries]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError("the manifest is damaged", where=str(path), hint="reinstall") from error
+
+
+def run_video_conformance(
+    devices: Sequence[str] = ("cpu",), place: Path | None = None, *, progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> list[VideoOutcome]:  # fmt: skip
+    """Decode the whole set on every device."""
+    place = place or folder()
+    cases = read_manifest(place)
+    outcomes = []
+    for number, device in enumerate(devices):
+        model = load_file(place / MODEL, torch.device(device))
+        for index, case in enumerate(cases):
+            check(cancel)
+            progress((number + index / len(cases)) / len(devices), f"{device} {case.name}")
+            outcomes.append(_run(case, place, model, device))
+    progress(1.0, "done")
+    return outcomes
+
+
+def _run(case: VideoCase, place: Path, model: TcmModel, device: str) -> VideoOutcome:
+    passed: dict[str, bool] = {}
+    try:
+        stream = read_bytes(place / f"{case.name}.tcm")
+        passed["stream"] = hashlib.sha256(stream).hexdigest() == case.sha256
+        with VideoDecoder(stream, device=device, model=model) as decoder:
+            with threads(1):
+                passed["frames"] = _hashes(decoder.frames()) == case.frames
+            keys = [key.index for key in decoder.reader.keys]
+            if len(keys) > 1:
+                passed["seek"] = _from_the_last(decoder, keys) == case.frames
+            if device == "cpu":
+                with threads(4):
+                    passed["threads"] = _hashes(decoder.frames()) == case.frames
+    except CodecError as error:
+        return VideoOutcome(case, device, passed, str(error))
+    return VideoOutcome(case, device, passed)
+
+
+def _hashes(frames: Iterable[DecodedFrame]) -> tuple[str, ...]:
+    return tuple(frame_hash(decoded.frame) for decoded in frames)
+
+
+def _from_the_last(decoder: VideoDecoder, keys: Sequence[int]) -> tuple[str, ...]:
+    """Hashes of all frames, decoded group by group from the last to the first."""
+    found: tuple[str, ...] = ()
+    for start, stop in reversed(list(zip(keys, [*keys[1:], decoder.frame_count], strict=True))):
+        found = _hashes(decoder.frames(start, stop)) + found
+    return found
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Let networks use so many threads inside."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
