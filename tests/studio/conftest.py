@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from codec.anchors.base import QualityRange
 from codec.anchors.jpeg import JpegAnchor
+from codec.anchors.video.encoders import FfmpegVideoAnchor
 from codec.picture import Picture
 from codec.rd.database import RdDatabase
 from tests.studio.fakes import FakeFactory
@@ -43,6 +44,11 @@ class QuickBpg(QuickJpeg):
 
     def versions(self):
         return {"bpg": "test"}
+
+
+QUICK_RIVALS = {
+    f"x265-{structure}": FfmpegVideoAnchor("x265", "ultrafast", structure) for structure in ("low-delay", "default")
+}
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +84,7 @@ def factory() -> FakeFactory:
 
 @pytest.fixture
 def studio(qapp: QApplication, factory: FakeFactory) -> Iterator[Studio]:
-    made = Studio(factory, {"bpg": QuickBpg(), "jpeg": QuickJpeg()})
+    made = Studio(factory, {"bpg": QuickBpg(), "jpeg": QuickJpeg()}, clip_rivals=QUICK_RIVALS)
     yield made
     factory.gate.set()
     made.close()

@@ -161,3 +161,8 @@ class Clip:
         """Time of a frame as minutes, seconds and thousandths."""
         seconds = frame / self.fps
         return f"{int(seconds // 60)}:{seconds % 60:06.3f}"
+
+
+def range_name(name: str, span: tuple[int, int], frame_count: int) -> str:
+    """Name under which points of a range are plotted: points of different frames are never one curve."""
+    return name if span == (0, frame_count - 1) else f"{name} {span[0]}-{span[1]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tnc_studio.model.captions import Caption, format_psnr
+from tnc_studio.model.captions import Caption, format_bytes, format_psnr
 from tnc_studio.model.clip import Clip, FrameRecord
 from tnc_studio.model.renditions import ORIGINAL, Rendition
 
@@ -24,11 +24,11 @@ def clip_caption(rendition: Rendition, clip: Clip) -> Caption:
     if totals is None:
         return Caption("\u2013", "\u2013", "\u2013", rendition.note, rendition.settings_text)
     record = moment.record if moment is not None else None
-    parts = [rendition.quality_text, frame_text(index, record), rendition.note]
     speed = f"{totals.kbps:,.1f} kbit/s".replace(",", "\u202f")
+    parts = [rendition.quality_text, rendition.note, frame_text(index, record), f"{totals.bpp:.4f} bpp"]
     status = " \u00b7 ".join(part for part in parts if part)
     psnr = format_psnr(totals.metrics.get("psnr_y_db"))
-    return Caption(speed, f"{totals.bpp:.4f} bpp", f"{psnr} Y", status, rendition.settings_text)
+    return Caption(format_bytes(totals.size_bytes), speed, f"{psnr} Y", status, rendition.settings_text)
 
 
 def frame_text(index: int, record: FrameRecord | None) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from codec.metrics.measure import METRICS
 from codec.rd.curves import height
 from codec.rd.rows import RdRow
+from tnc_studio.model.renditions import TNC
 
 
 class Metric(StrEnum):
@@ -46,10 +47,10 @@ class Metric(StrEnum):
 
 
 class Curves:
-    """All points by codec. Adding a quality twice replaces the point."""
+    """All points by codec. Adding a point twice replaces it; of TNC, whose curve follows the tuning, any quality."""
 
     def __init__(self) -> None:
-        self._rows: dict[str, dict[float, RdRow]] = {}
+        self._rows: dict[str, dict[object, RdRow]] = {}
 
     def clear(self, codec: str | None = None) -> None:
         """Forget everything, or one codec's points; its place among the codecs stays."""
@@ -61,7 +62,8 @@ class Curves:
     def add(self, row: RdRow) -> None:
         """Add or replace a point."""
         if row.quality is not None and row.bpp is not None:
-            self._rows.setdefault(row.codec, {})[row.quality] = row
+            key = row.quality if row.codec == TNC else (row.picture, row.settings, row.quality)
+            self._rows.setdefault(row.codec, {})[key] = row
 
     def rows(self, codec: str) -> list[RdRow]:
         """Points of a codec by rising rate."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from codec.jobs import CancelToken, Progress
 from codec.rd.curves import BdOptions, BdRow, Curve, bd_table, curves_of
 from codec.rd.rows import RdRow
+from tnc_studio.model.clip import range_name
 from tnc_studio.model.lab import AVERAGE, EACH, LIVE, merged
 from tnc_studio.model.renditions import OWN_CODECS
 from tnc_studio.model.session import Session
@@ -46,9 +47,15 @@ def shown_rows(session: Session) -> list[RdRow]:
 def shown_picture(session: Session) -> str:
     """Name of the picture that is chosen, or `AVERAGE`."""
     chosen = session.lab.view.picture
-    if chosen == LIVE:
-        return session.source.name if session.source is not None else ""
-    return chosen
+    return live_name(session) if chosen == LIVE else chosen
+
+
+def live_name(session: Session) -> str:
+    """Name under which points of what is open are plotted: of a clip, those of the range."""
+    source = session.source
+    if source is None or source.clip is None:
+        return "" if source is None else source.name
+    return range_name(source.name, session.clip.span, source.frame_count)
 
 
 def bd_rows(curves: Sequence[Curve], reference: str, options: BdOptions) -> list[BdRow]:

@@ -27,6 +27,7 @@ from codec.rd.tnc_adapter import TncAdapter
 from tnc_studio.model.lab import LabProgress, LabSpec, LabState, merged
 from tnc_studio.model.session import Session
 from tnc_studio.services.anchors import lane_of
+from tnc_studio.services.bd import live_name
 from tnc_studio.services.jobs import DEVICE, FILES, JobService
 from tnc_studio.services.lanes import Priority
 from tnc_studio.services.trouble import report
@@ -160,10 +161,13 @@ class LabService:
         """Add the rows of a CSV; pictures that go by a similar name here are recognised."""
         known = merged(self._session.curves.all_rows(), self._lab.rows)
         source = self._session.source
-        if source is not None and source.has_original:
-            # A row without figures tells how many pixels the open picture has.
-            pixels = float(source.picture.pixels)
-            known = [RdRow("", "", "", source.name, bytes=pixels / 8, bpp=1.0), *known]
+        if source is not None and (source.has_original or source.clip is not None):
+            # A row without figures tells how many pixels the open picture or range has.
+            first, last = self._session.clip.span
+            pixels = float(source.picture.pixels) * (1 if source.clip is None else last - first + 1)
+            here = RdRow("", "", "", live_name(self._session), bytes=pixels / 8, bpp=1.0)
+            # A table's clip is the range that is open, whatever other ranges have points.
+            known = [here, *(known if source.clip is None else ())]
 
         def work() -> list[RdRow]:
             rows = read_csv(path)

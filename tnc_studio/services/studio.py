@@ -9,6 +9,7 @@ from pathlib import Path
 
 from codec.anchors.base import Anchor
 from codec.anchors.registry import anchors as registered_anchors
+from codec.anchors.video.base import VideoAnchor
 from codec.errors import CodecError
 from codec.quality import QP_MAX, QP_MIN, snap_qp
 from codec.rd.database import RdDatabase
@@ -34,6 +35,7 @@ from tnc_studio.services.lookahead import LookaheadService
 from tnc_studio.services.plan import PlanService
 from tnc_studio.services.points import PointService
 from tnc_studio.services.reports import ReportService
+from tnc_studio.services.rivals import RivalService, clip_anchors
 from tnc_studio.services.sessions import SessionService
 from tnc_studio.services.tcm import TcmService
 from tnc_studio.services.tnc import TncService
@@ -57,6 +59,8 @@ class Studio:
         Limit of the slow anchors' ladders.
     database : RdDatabase, optional
         Measured points: what is there is not coded again, and what is coded is added.
+    clip_rivals : mapping of str to VideoAnchor, optional
+        Codecs that clips are compared with; all of them by default.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Studio:
         anchors: Mapping[str, Anchor] | None = None,
         slow_rungs: int | None = None,
         database: RdDatabase | None = None,
+        clip_rivals: Mapping[str, VideoAnchor] | None = None,
     ) -> None:
         self.session = Session()
         self.jobs = JobService()
@@ -73,6 +78,8 @@ class Studio:
         self.clips = ClipService(self.session, self.jobs)
         self.lookahead = LookaheadService(self.session, self.jobs, self.clips)
         self.tcm = TcmService(self.session, self.jobs, self.clips, lambda: getattr(self.factory, "device", "auto"))
+        rivals = clip_anchors() if clip_rivals is None else clip_rivals
+        self.rivals = RivalService(self.session, self.jobs, self.clips, self.tcm, rivals)
         self.tnc = TncService(self.session, self.jobs, self.factory)
         self.plan = PlanService(self.session, self.jobs)
         self.undo_log = UndoLog(time.monotonic)
@@ -92,6 +99,7 @@ class Studio:
             self.session, self.jobs, self.gallery, database, self.documents.open, lambda name: self.lab.paths.get(name)
         )
         self.session.source_changed.connect(self._opened)
+        self.session.clip.span_changed.connect(self.session.curves_changed.emit)  # points of the range are plotted
         self.session.panes_changed.connect(self.anchors.follow)
         self.tnc.previewed.connect(self.anchors.follow)
         self.tnc.settled.connect(self.anchors.follow)
@@ -132,6 +140,7 @@ class Studio:
         """Encode again, after a cancel or an error; of a clip, the range."""
         if self.session.on_clip:
             self.tcm.start()
+            self.rivals.restart()
             return
         self._start()
 
@@ -141,6 +150,7 @@ class Studio:
             self.lab.interrupt()
             self.tnc.stop()
             self.anchors.stop()
+            self.rivals.stop()
             self.jobs.cancel()
             self.session.tell("Cancelled. F5 encodes again")
 
@@ -336,8 +346,10 @@ class Studio:
         self.lab.stop()
         self.tnc.stop()
         self.anchors.stop()
+        self.rivals.stop()
         self.lookahead.stop()
         self.clips.player.stop()
         self.jobs.stop()
         self.clips.player.close()
         self.tcm.close()
+        self.rivals.close()

@@ -19,7 +19,7 @@ from codec.metrics.measure import OF_CLIPS
 from codec.metrics.vmaf import vmaf_availability
 from codec.rd.rows import RdRow
 from codec.tcm.api import FinishedFrame, VideoEncodeResult, VideoEncodeSettings, encode_video
-from tnc_studio.model.clip import FrameRecord
+from tnc_studio.model.clip import FrameRecord, range_name
 from tnc_studio.model.clip_tuning import ClipTuning
 from tnc_studio.model.moment import Totals
 from tnc_studio.model.observer import Event
@@ -93,6 +93,11 @@ class TcmService(QObject):
     @property
     def _now(self) -> Asked:
         return Asked(self._session.tuning.clip, self._session.clip.span)
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """Frames that are coded, or were coded last."""
+        return None if self._asked is None else self._asked.span
 
     @property
     def state_text(self) -> str:
@@ -203,7 +208,8 @@ class TcmService(QObject):
             if generation == self._generation and source is not None:
                 means = figures.means()
                 self._total(result.frames, result.rd_bytes, means)
-                self._session.add_row(rd_row(result, settings_text(asked.tuning), source.name, means))
+                name = range_name(source.name, asked.span, source.frame_count)
+                self._session.add_row(rd_row(result, settings_text(asked.tuning), name, means))
                 self._show()
 
         self._jobs.submit(
@@ -237,9 +243,13 @@ class TcmService(QObject):
         """Code the range at the next missing QP of the curve, in the background, and so on."""
         source, asked = self._session.source, self._now
         text = settings_text(asked.tuning)
-        known = {row.quality for row in self._session.curves.rows(TCM) if row.settings == text}
+        if source is None or source.clip is None:
+            return
+        name = range_name(source.name, asked.span, source.frame_count)
+        rows = self._session.curves.rows(TCM)
+        known = {row.quality for row in rows if (row.settings, row.picture) == (text, name)}
         missing = [qp for qp in CURVE_QPS if qp not in known]
-        if not missing or source is None or source.clip is None:
+        if not missing:
             return
         qp, path = missing[0], self._folder / "curve.tcm"
 
@@ -260,7 +270,7 @@ class TcmService(QObject):
         def done(answer: tuple[VideoEncodeResult, ClipFigures]) -> None:
             result, figures = answer
             if self._session.source is source:
-                self._session.add_row(rd_row(result, text, source.name, figures.means()))
+                self._session.add_row(rd_row(result, text, name, figures.means()))
                 self.fill_curve()
 
         note = f"TCM curve {len(CURVE_QPS) - len(missing) + 1}/{len(CURVE_QPS)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -46,21 +47,31 @@ class Track(Protocol):
 
 
 class FileTrack:
-    """The frames of a file."""
+    """The frames of a file.
+
+    Parameters
+    ----------
+    source : VideoSource
+    frame_count : int
+    first : int
+        Which frame of the clip the file begins with.
+    """
 
     totals: Totals | None = None
 
-    def __init__(self, source: VideoSource, frame_count: int) -> None:
+    def __init__(self, source: VideoSource, frame_count: int, first: int = 0) -> None:
         self._source = source
         self._frame_count = frame_count
+        self._first = first
 
     def has(self, index: int) -> bool:
         """Whether the file has a frame."""
-        return 0 <= index < self._frame_count
+        return 0 <= index - self._first < self._frame_count
 
     def read(self, start: int, count: int) -> list[Frame]:
         """Decode frames."""
-        return list(self._source.read(start, count))
+        frames = self._source.read(start - self._first, count)
+        return [replace(frame, index=frame.index + self._first) for frame in frames]
 
     def maps(self, index: int) -> Mapping[str, BlockMap]:
         """Return none: a file brings no maps."""

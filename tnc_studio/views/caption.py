@@ -27,6 +27,8 @@ from tnc_studio.views.widgets import ElidedLabel, Swatch, scaled_font
 BLIND_NAMES = ("Left", "Right")
 NAME_SCALE, FIGURES_SCALE, STAGE_SCALE = 1.1, 1.0, 1.5
 """Sizes of letters beside those of the window, and how much larger they are on a stage."""
+FIGURES = ("Bytes", "Bits per pixel", "PSNR over RGB")
+CLIP_FIGURES = ("Bytes of the range", "Kilobits per second", "PSNR of Y")
 BULLET = "\u2022 "
 """Before what a pane has chosen for itself."""
 
@@ -72,9 +74,9 @@ class PaneCaption(QFrame):
         self.figures = [QLabel() for _ in range(3)]
         figures = QHBoxLayout()
         figures.setSpacing(SPACE_S)
-        for label, name in zip(self.figures, ("Bytes", "Bits per pixel", "PSNR over RGB"), strict=True):
-            label.setAccessibleName(name)
+        for label in self.figures:
             figures.addWidget(label)
+        self._name_figures(FIGURES)
         figures.addStretch(1)
         self.status = ElidedLabel()
         self.status.setAccessibleName("Quality and mismatch")
@@ -91,12 +93,16 @@ class PaneCaption(QFrame):
         self._set_fonts()
         self.refresh_labels()
 
+    def _name_figures(self, names: tuple[str, str, str]) -> None:
+        for label, name in zip(self.figures, names, strict=True):
+            label.setAccessibleName(name)
+
     def _make_follow(self) -> QPushButton:
         # No QToolButton: it runs its menu in an event loop of its own, inside the click.
         button = QPushButton()
         button.setFlat(True)
         button.setAccessibleName(f"What the anchor of pane {self._index + 1} matches")
-        button.setToolTip("What this pane's anchor matches of TNC: its bytes, its PSNR, or nothing (a fixed quality)")
+        button.setToolTip("What this pane's anchor matches of our codec: bytes, PSNR, or nothing (a fixed quality)")
         menu = QMenu(button)
         for follow in (None, *Follow):
             action = menu.addAction("The same as all" if follow is None else follow.label)
@@ -167,9 +173,11 @@ class PaneCaption(QFrame):
         channels = len(session.source.picture.planes) if session.source else 3
         if session.on_clip:
             text = clip_caption(rendition, session.clip)
+            self._name_figures(CLIP_FIGURES)
         else:
             follow = session.tuning.follow_of(rendition_id)
             text = caption(rendition, session.rendition(session.own_id), follow, channels)
+            self._name_figures(FIGURES)
         if blind:
             text = Caption("", "", "", "which is which shows after the vote", "")
         for label, value in zip(self.figures, (text.size, text.rate, text.psnr), strict=True):

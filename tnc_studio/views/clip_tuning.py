@@ -21,6 +21,7 @@ from codec.tcm.lookahead.settings import KNOBS, Knob
 from tnc_studio.model.settings import SLIDER_QP_MAX, SLIDER_QP_MIN, SLIDER_STEPS_PER_QP
 from tnc_studio.services.studio import Studio
 from tnc_studio.theme.tokens import SPACE_S
+from tnc_studio.views.rival_section import RivalSection
 from tnc_studio.views.tuning import QpBox
 from tnc_studio.views.widgets import Section, muted_label
 
@@ -110,7 +111,9 @@ class ClipTuningPanel(QScrollArea):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         self.knobs = {knob.id: KnobRow(studio, knob) for knob in KNOBS}
-        for section in (self._make_quality(), self._make_strengths(), self._make_structure(), self._make_range()):
+        self.rivals = RivalSection(studio)
+        for section in (self._make_quality(), self._make_range(), self.rivals, self._make_strengths(),
+                        self._make_structure()):  # fmt: skip
             column.addWidget(section)
         column.addStretch(1)
         self.setMinimumWidth(264)
@@ -193,17 +196,11 @@ class ClipTuningPanel(QScrollArea):
         line.addWidget(self.last, 1)
         section.body.addLayout(line)
         section.body.addWidget(self.range_state)
-        self.encode, self.curve = QPushButton("Encode range"), QPushButton("Measure curve")
+        self.encode = QPushButton("Encode range")
         self.encode.setToolTip("Code the range by TCM in the background; frames appear as they finish (F5)")
-        self.curve.setToolTip("Code the range by TCM at five QPs in the background, for the plot and BD-rates")
+        self.encode.setAccessibleName(self.encode.toolTip())
         self.encode.clicked.connect(lambda: self._studio.restart())
-        self.curve.clicked.connect(lambda: self._studio.tcm.fill_curve())
-        buttons = QHBoxLayout()
-        buttons.setSpacing(SPACE_S)
-        for button in (self.encode, self.curve):
-            button.setAccessibleName(button.toolTip())
-            buttons.addWidget(button, 1)
-        section.body.addLayout(buttons)
+        section.body.addWidget(self.encode)
         self.encode_state = muted_label()
         self.encode_state.setAccessibleName("State of the TCM encode")
         section.body.addWidget(self.encode_state)

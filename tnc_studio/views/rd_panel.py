@@ -12,7 +12,7 @@ from codec.rd.plot import common_pictures
 from codec.rd.rows import RdRow
 from tnc_studio.model.curves import Metric
 from tnc_studio.model.lab import AVERAGE, LIVE
-from tnc_studio.services.bd import shown_rows
+from tnc_studio.services.bd import live_name, shown_rows
 from tnc_studio.services.studio import Studio
 from tnc_studio.services.trouble import report
 from tnc_studio.theme.tokens import SPACE_M, SPACE_S, SPACE_XS
@@ -160,9 +160,9 @@ class RdPanel(QWidget):
         session, lab = self._session, self._session.lab
         _fill(self.metric_choice, [(metric.short, metric.value) for metric in self._metrics()], session.metric.value)
         self.rate_choice.setCurrentIndex(self.rate_choice.findData(lab.view.rate))
-        live = session.source.name if session.source is not None else "no picture"
-        pictures = [(name, name) for name in lab.pictures if session.source is None or name != session.source.name]
-        entries = [(live, LIVE), *pictures]
+        live = live_name(session)
+        pictures = [(name, name) for name in lab.pictures if name != live]
+        entries = [(live or "no picture", LIVE), *pictures]
         common = common_pictures(curves_of(lab.rows))
         if len(common) > 1 or lab.view.picture == AVERAGE:
             entries.append((f"Mean of {len(common)} pictures", AVERAGE))

@@ -10,6 +10,7 @@ from codec.blockmap import BlockMap
 from codec.errors import InputError
 from codec.video.frame import Frame, VideoFormat
 from tests.studio.clip.conftest import CUT, FRAMES, luma_of, settle, shown_luma
+from tnc_studio.model.captions import format_bytes
 from tnc_studio.model.renditions import ORIGINAL, TCM, DisplayImage
 from tnc_studio.services.frame_cache import FrameCache, ShownFrame
 from tnc_studio.services.tracks import CodedTrack
@@ -197,4 +198,5 @@ def test_an_external_clip_stands_beside_the_original_and_is_measured(
     session.clip.go(3)
     settle(qtbot, studio)
     assert "frame 3" in clip_window.compare.panes[1].caption.status.text()
-    assert f"{totals.bpp:.4f} bpp" in [label.text() for label in clip_window.compare.panes[1].caption.figures]
+    assert f"{totals.bpp:.4f} bpp" in clip_window.compare.panes[1].caption.status.text()
+    assert format_bytes(totals.size_bytes) in [label.text() for label in clip_window.compare.panes[1].caption.figures]

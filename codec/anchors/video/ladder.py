@@ -1,0 +1,114 @@
+"""`ClipLadder`: one codec's encodes of one clip, and the one nearest to a size or a PSNR."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from codec.anchors.search import Search, distance
+from codec.anchors.video.base import Clip, CodedClip, CodedFrame, VideoAnchor
+from codec.jobs import CancelToken, Progress, check, no_progress
+from codec.metrics.clips import ClipFigures, measure_clip
+
+
+@dataclass(frozen=True)
+class ClipRun:
+    """One encode of a clip.
+
+    Attributes
+    ----------
+    quality : float
+        On the codec's own axis.
+    coded : CodedClip
+        The file, and the bytes that count.
+    frames : tuple of CodedFrame
+        Type and bits of each frame, in display order.
+    figures : ClipFigures
+        PSNR of each frame.
+    encode_s, decode_s : float
+        Wall time; decoding with measuring.
+    """
+
+    quality: float
+    coded: CodedClip
+    frames: tuple[CodedFrame, ...]
+    figures: ClipFigures
+    encode_s: float
+    decode_s: float
+
+    def value(self, metric: str) -> float:
+        """Bytes, or the mean of a PSNR over frames."""
+        return float(self.coded.bytes) if metric == "bytes" else float(self.figures.mean(metric) or 0.0)
+
+
+class ClipLadder:
+    """Encodes of one codec of one clip. Thread-safe, but one encode is made at a time by its caller.
+
+    Parameters
+    ----------
+    anchor : VideoAnchor
+    folder : pathlib.Path
+        Where coded files go; they stay there.
+    """
+
+    def __init__(self, anchor: VideoAnchor, folder: Path) -> None:
+        self.anchor = anchor
+        self._folder = folder
+        self._runs: dict[float, ClipRun] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def runs(self) -> list[ClipRun]:
+        """All encodes so far, by ascending bytes."""
+        with self._lock:
+            return sorted(self._runs.values(), key=lambda run: run.coded.bytes)
+
+    def run(
+        self, clip: Clip, quality: float, *, progress: Progress = no_progress, cancel: CancelToken | None = None
+    ) -> ClipRun:
+        """The encode at one quality, made now if it is missing."""
+        quality = self.anchor.quality.snap(quality)
+        with self._lock:
+            if quality in self._runs:
+                return self._runs[quality]
+        path = self._folder / f"{quality:g}{self.anchor.suffix}"
+        began_s = time.perf_counter()
+        coded = self.anchor.encode(clip, quality, path, progress=progress, cancel=cancel)
+        coded_s = time.perf_counter()
+        with self.anchor.open(path) as decoded:
+            figures = measure_clip(clip.frames(), decoded, (), cancel=cancel)
+        frames = tuple(self.anchor.coded_frames(path))
+        run = ClipRun(quality, coded, frames, figures, coded_s - began_s, time.perf_counter() - coded_s)
+        with self._lock:
+            self._runs[quality] = run
+        return run
+
+    def nearest(self, metric: str, target: float) -> ClipRun | None:
+        """The encode whose bytes (as a ratio) or PSNR are nearest; None before the first one."""
+        return min(self.runs, key=lambda run: distance(metric, run.value(metric), target), default=None)
+
+    def search(
+        self, clip: Clip, metric: str, target: float, tolerance: float, *, progress: Progress = no_progress,
+        cancel: CancelToken | None = None,
+    ) -> ClipRun:  # fmt: skip
+        """Search the qualities until a figure is within `tolerance` of a target, or as near as they come.
+
+        Parameters
+        ----------
+        metric : str
+            "bytes", or a PSNR of `codec.metrics.clips.CLIP_METRICS`.
+        target, tolerance : float
+            In units of the metric.
+        """
+        search = Search(self.anchor.quality, metric, target)
+        for known in self.runs:
+            search.add(known.quality, known.value(metric))
+        while (best := self.nearest(metric, target)) is None or abs(best.value(metric) - target) > tolerance:
+            check(cancel)
+            quality = search.next_quality()
+            if quality is None:
+                break
+            search.add(quality, self.run(clip, quality, progress=progress, cancel=cancel).value(metric))
+        return best or self.run(clip, self.anchor.quality.usual[0], progress=progress, cancel=cancel)
