@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,8 +71,12 @@ class Outcome(Generic[Value]):
     error: str = ""
 
 
-def expand(inputs: Iterable[str | Path]) -> list[Entry]:
+def expand(
+    inputs: Iterable[str | Path], suffixes: Collection[str] = SUFFIXES, what: str = "pictures"
+) -> list[Entry]:  # fmt: skip
     """Files that are named, that a pattern matches (`*`, `?`, `[..]`, `**`), or that lie below a folder.
+
+    Of folders those with the suffixes are taken.
 
     Raises
     ------
@@ -84,9 +88,9 @@ def expand(inputs: Iterable[str | Path]) -> list[Entry]:
         path = Path(text)
         if path.is_dir():
             below = (Path(root, name) for root, _, names in os.walk(path, followlinks=False) for name in names)
-            found = [Entry(p, p.relative_to(path)) for p in sorted(below) if p.suffix.lower() in SUFFIXES]
+            found = [Entry(p, p.relative_to(path)) for p in sorted(below) if p.suffix.lower() in suffixes]
             if not found:
-                raise InputError("no pictures in this folder", where=text)
+                raise InputError(f"no {what} in this folder", where=text)
         elif glob.has_magic(text) and not path.exists():
             matches = sorted(Path(match) for match in glob.glob(text, recursive=True))
             found = [Entry(p, Path(p.name)) for p in matches if p.is_file()]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from codec.anchors.base import Anchor
+from codec.anchors.base import Anchor, Codec
 from codec.anchors.cache import RunCache
+from codec.anchors.video.base import Clip
 from codec.errors import AnchorError
 from codec.jobs import CancelToken, check
 from codec.metrics.measure import measure
@@ -15,9 +16,9 @@ from codec.run import Run, run_key
 from codec.stream import encode_alpha
 
 
-def anchor_key(anchor: Anchor, picture: Picture, quality: float) -> str:
-    """`Run.key` of a run before it is made."""
-    return run_key(anchor.id, picture.source_hash, anchor.settings(quality), anchor.versions())
+def anchor_key(codec: Codec, source: Picture | Clip, quality: float) -> str:
+    """Key of a run before it is made."""
+    return run_key(codec.id, source.source_hash, codec.settings(quality), codec.versions())
 
 
 def run_anchor(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,7 @@ def run_rd_on_cluster(
     address: str,
     specs: Sequence[str],
     pictures: Sequence[Picture],
-    qps: Sequence[float] | None = None,
+    qualities: Mapping[str, Sequence[float]] | None = None,
     *,
     metrics: Sequence[str] = (),
     device: str = "auto",
@@ -36,8 +36,8 @@ def run_rd_on_cluster(
         Of the scheduler, such as "tcp://host:8786".
     specs : sequence of str
         Names of codecs, as on the command line. Whether they can run is found out on the workers.
-    qps : sequence of float, optional
-        Of the codecs that have a QP.
+    qualities : mapping of codec id to sequence of float, optional
+        As in `run_rd`.
 
     Raises
     ------
@@ -52,7 +52,6 @@ def run_rd_on_cluster(
         raise SettingsError("Dask is not installed", hint=HOW_TO_GET) from error
     codecs = get_codecs(specs, device=device)
     by_codec = {(codec.id, codec.settings_text): spec for spec, codec in zip(_unique_specs(specs), codecs, strict=True)}
-    qualities = {codec.id: qps for codec in codecs if qps and codec.quality.name == "QP"}
     points = planned_points(codecs, pictures, qualities)
     try:
         client = Client(address, timeout=CONNECT_S, set_as_default=False)

@@ -82,13 +82,23 @@ def join(rows: Sequence[RdRow], foreign: Sequence[RdRow]) -> list[RdRow]:
     """Append those foreign rows whose pictures occur in `rows`, under the names used there.
 
     "05.png" and "kodim05.png" are the same picture if no other name fits as well. Where a table has bytes without
-    bits per pixel, or the other way round, the picture's own rows say how many pixels there are.
+    bits per pixel, or the other way round, the picture's own rows say how many pixels there are. Rows of a clip over
+    another number of frames do not compare: one row with an `error` stands for those of a codec.
     """
     own = list(dict.fromkeys(row.picture for row in rows if row.picture))
     renamed = {name: _same_picture(name, own) for name in {row.picture for row in foreign}}
     pixels = {row.picture: 8 * row.bytes / row.bpp for row in rows if row.bytes and row.bpp}
-    matched = [replace(row, picture=name) for row in foreign if (name := renamed[row.picture])]
-    return [*rows, *(with_rate(row, pixels.get(row.picture)) for row in matched)]
+    frames = {row.picture: row.frames for row in rows if row.frames}
+    joined: list[RdRow] = []
+    for row in foreign:
+        if name := renamed[row.picture]:
+            there = frames.get(name)
+            if there and row.frames and row.frames != there:
+                why = f"{row.origin} has {row.frames:g} frames, here are {there:g}"
+                joined.append(RdRow(row.codec, row.label, row.settings, name, origin=row.origin, error=why))
+            else:
+                joined.append(with_rate(replace(row, picture=name), pixels.get(name)))
+    return [*rows, *dict.fromkeys(joined)]
 
 
 def with_rate(row: RdRow, pixels: float | None) -> RdRow:

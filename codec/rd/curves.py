@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -16,7 +17,9 @@ from codec.rd.style import CODECS, family_of
 
 Rate = Literal["bpp", "bytes"]
 RATE_NAMES: dict[Rate, str] = {"bpp": "bits per pixel", "bytes": "bytes"}
-RGB = "psnr_rgb_db"
+RGB, LUMA = "psnr_rgb_db", "psnr_y_db"
+NAME_CHARS = 60
+"""Longer names are cut to their labels."""
 
 
 @dataclass(frozen=True)
@@ -126,9 +129,11 @@ class BdRow:
     rate : mapping of metric to picture to BdResult
         BD-rate of each picture that both have measured.
     psnr : mapping of picture to BdResult
-        BD-PSNR (RGB).
+        BD-PSNR of the main metric.
     average : BdResult
-        BD-rate (RGB PSNR) of the curves averaged over the pictures that both have.
+        BD-rate (main metric) of the curves averaged over the pictures that both have.
+    metric : str
+        The main metric, see `main_metric`.
     """
 
     curve: Curve
@@ -136,18 +141,29 @@ class BdRow:
     rate: dict[str, dict[str, BdResult]]
     psnr: dict[str, BdResult]
     average: BdResult
+    metric: str = RGB
 
-    def mean(self, metric: str = RGB) -> float | None:
+    def mean(self, metric: str = "") -> float | None:
         """Mean of the per-picture BD-rates in percent, over pictures that have one."""
-        return _mean(self.rate[metric])
+        return _mean(self.rate[metric or self.metric])
 
     def mean_psnr_db(self) -> float | None:
         """Mean of the per-picture BD-PSNRs in dB."""
         return _mean(self.psnr)
 
-    def reasons(self, metric: str = RGB) -> list[str]:
+    def reasons(self) -> list[str]:
         """Why pictures are missing from the mean, each as "picture: reason"."""
-        return [f"{name}: {result.reason}" for name, result in self.rate[metric].items() if result.reason]
+        return [f"{name}: {result.reason}" for name, result in self.rate[self.metric].items() if result.reason]
+
+    def covered(self) -> tuple[int, float, float, float]:
+        """Pictures with a figure; lowest and highest quality that all of their ranges span; the smallest overlap."""
+        results = [result for result in self.rate[self.metric].values() if result.value is not None]
+        if not results:
+            return 0, math.nan, math.nan, math.nan
+        return (
+            len(results), min(result.low for result in results), max(result.high for result in results),
+            min(result.overlap for result in results),
+        )  # fmt: skip
 
 
 def curves_of(rows: Sequence[RdRow]) -> list[Curve]:
@@ -167,7 +183,7 @@ def curves_of(rows: Sequence[RdRow]) -> list[Curve]:
 
 
 def find_reference(curves: Sequence[Curve], reference: str = "") -> Curve | None:
-    """Find the curve named by id, label, name or "id settings"; by default BPG, else the first that is not TNC.
+    """Find the curve named by id, label, name or "id settings"; by default BPG, else the first that is not ours.
 
     Raises
     ------
@@ -182,7 +198,7 @@ def find_reference(curves: Sequence[Curve], reference: str = "") -> Curve | None
         raise SettingsError(f"there is no curve {reference!r} to compare with", hint=f"there are: {known}")
     candidates = [curve for curve in curves if curve.codec == "bpg"]
     candidates += [curve for curve in curves if curve.codec.startswith("bpg")]
-    candidates += [curve for curve in curves if curve.codec != "tnc"]
+    candidates += [curve for curve in curves if family_of(curve.codec) != "tnc"]
     return candidates[0] if candidates else None
 
 
@@ -197,6 +213,24 @@ def metrics_of(curves: Sequence[Curve]) -> list[str]:
     return [name for name in METRICS if any(getattr(row, name) is not None for row in rows)]
 
 
+def short_names(curves: Sequence[Curve]) -> list[str]:
+    """Names for legends and tables: without settings that make a long line, where labels tell the curves apart."""
+    labels = Counter(curve.label for curve in curves)
+    long = [len(curve.name) > NAME_CHARS and labels[curve.label] == 1 for curve in curves]
+    return [curve.label if cut else curve.name for cut, curve in zip(long, curves, strict=True)]
+
+
+def main_metric(curves: Sequence[Curve]) -> str:
+    """Metric of plots and BD figures where one has to do: PSNR of RGB, of luma where that was not measured."""
+    return RGB if RGB in (metrics := metrics_of(curves)) or LUMA not in metrics else LUMA
+
+
+def what_of(curves: Sequence[Curve]) -> str:
+    """What was coded: "picture" or "clip"."""
+    rows = (row for curve in curves for rows in curve.rows.values() for row in rows)
+    return "clip" if any(row.frames is not None for row in rows) else "picture"
+
+
 def height(row: RdRow, metric: str) -> float | None:
     """A row's figure on the axis of a metric; None where it was not measured or is infinite."""
     raw: float | None = getattr(row, metric)
@@ -206,15 +240,16 @@ def height(row: RdRow, metric: str) -> float | None:
 
 def _bd_row(curve: Curve, reference: Curve, options: BdOptions) -> BdRow:
     both = [name for name in curve.rows if name in reference.rows]
+    main = main_metric([reference, curve])
     how = options.interpolation
     rate: dict[str, dict[str, BdResult]] = {}
     for metric in METRICS:
         pairs = {name: _pair(reference, curve, name, metric) for name in both}
         within = options.ranges.get(metric)
         rate[metric] = {name: bd_rate(*pair, how, within) for name, pair in pairs.items() if all(pair)}
-    psnr = {name: bd_psnr(*_pair(reference, curve, name, RGB), how, options.ranges.get("bpp")) for name in both}
-    average = bd_rate(reference.average(RGB, both), curve.average(RGB, both), how, options.ranges.get(RGB))
-    return BdRow(curve, reference, rate, psnr, average)
+    psnr = {name: bd_psnr(*_pair(reference, curve, name, main), how, options.ranges.get("bpp")) for name in both}
+    average = bd_rate(reference.average(main, both), curve.average(main, both), how, options.ranges.get(main))
+    return BdRow(curve, reference, rate, psnr, average, main)
 
 
 def _pair(reference: Curve, curve: Curve, picture: str, metric: str) -> tuple[list[Point], list[Point]]:

@@ -19,6 +19,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from codec.anchors.video.base import Clip
+from codec.anchors.video.runs import ClipRun
 from codec.errors import CodecError, InputError
 from codec.metrics.measure import METRICS
 from codec.picture import Picture
@@ -33,13 +35,14 @@ STREAM_LIMIT_BYTES = 16 << 20
 STREAMS_LIMIT_BYTES = 1 << 30
 """Streams kept in all; the oldest go first, their points stay."""
 BUSY_S = 30.0
-VERSION = 2
+VERSION = 3
 _FIGURES = tuple(name for name in NUMBERS if name not in METRICS)
 _COLUMNS = ("key", "codec", "label", "settings_text", "settings", "versions", "source", "machine", "made_at", *_FIGURES)
 
 _SCHEMA = f"""
 CREATE TABLE pictures (
-  hash TEXT PRIMARY KEY, name TEXT, width_px INTEGER, height_px INTEGER, color TEXT, bit_depth INTEGER
+  hash TEXT PRIMARY KEY, name TEXT, width_px INTEGER, height_px INTEGER, color TEXT, bit_depth INTEGER,
+  first_frame INTEGER, frames INTEGER, fps TEXT
 ) WITHOUT ROWID;
 CREATE TABLE points (
   key TEXT PRIMARY KEY, codec TEXT NOT NULL, label TEXT, settings_text TEXT, settings TEXT, versions TEXT,
@@ -57,7 +60,17 @@ CREATE TABLE run_rows (run INTEGER REFERENCES runs (id), place INTEGER, fields T
   WITHOUT ROWID;
 PRAGMA user_version = {VERSION};
 """
-_MIGRATIONS = {1: ("ALTER TABLE runs ADD COLUMN paths TEXT DEFAULT '{}'", "PRAGMA user_version = 2")}
+_MIGRATIONS = {
+    1: ("ALTER TABLE runs ADD COLUMN paths TEXT DEFAULT '{}'", "PRAGMA user_version = 2"),
+    2: (
+        "ALTER TABLE points ADD COLUMN frames REAL",
+        "ALTER TABLE points ADD COLUMN kbps REAL",
+        "ALTER TABLE pictures ADD COLUMN first_frame INTEGER",
+        "ALTER TABLE pictures ADD COLUMN frames INTEGER",
+        "ALTER TABLE pictures ADD COLUMN fps TEXT",
+        "PRAGMA user_version = 3",
+    ),
+}
 """What makes the next version of an older one."""
 
 
@@ -72,11 +85,13 @@ class Point:
     settings_text : str
         Settings in one line, as tables have them.
     picture : str
-        Name of the picture when it was measured.
+        Name of the picture or clip when it was measured.
     machine : str
         Where it was measured.
     made_at : float
         When, in seconds since 1970.
+    first_frame : int or None
+        Where the coded range of a clip begins; `figures["frames"]` says how long it is.
     figures : mapping of str to float or None
         All numbers by name. Of metrics those whose version is the present one; None where one is not defined.
     """
@@ -91,6 +106,7 @@ class Point:
     picture: str
     machine: str
     made_at: float
+    first_frame: int | None
     figures: Mapping[str, float | None]
 
     def row(self, picture: str = "", label: str = "") -> RdRow:
@@ -158,9 +174,9 @@ class RdDatabase:
                 raise InputError(
                     "made by a later version of this program", where=str(self.path), hint="use another --db"
                 )
-            if version < VERSION:
-                for statement in _SCHEMA.split(";") if version == 0 else _MIGRATIONS[version]:
-                    self._db.execute(statement)
+            steps = [_SCHEMA.split(";")] if version == 0 else [_MIGRATIONS[old] for old in range(version, VERSION)]
+            for statement in (statement for step in steps for statement in step):
+                self._db.execute(statement)
 
     def close(self) -> None:
         """Close the file."""
@@ -175,21 +191,21 @@ class RdDatabase:
     def points(self, where: str = "1", *values: object) -> list[Point]:
         """Points that an SQL condition over `points` selects, oldest first."""
         columns = ", ".join(f"points.{name}" for name in _COLUMNS)
-        query = (
-            f"SELECT {columns}, pictures.name FROM points JOIN pictures ON source = hash WHERE {where} ORDER BY made_at"
-        )
+        tables = "points JOIN pictures ON source = hash"
+        query = f"SELECT {columns}, pictures.name, first_frame FROM {tables} WHERE {where} ORDER BY made_at"
         with self._trouble(), self._lock:
             return [self._point(record) for record in self._db.execute(query, values).fetchall()]
 
     def _point(self, record: Sequence[object]) -> Point:
-        values = dict(zip((*_COLUMNS, "picture"), record, strict=True))
+        values = dict(zip((*_COLUMNS, "picture", "first_frame"), record, strict=True))
         figures = {name: values[name] for name in _FIGURES}
         measured = self._db.execute("SELECT metric, value, version FROM figures WHERE key = ?", (values["key"],))
         figures |= {name: value for name, value, version in measured if _current(name, version)}
         return Point(
             str(values["key"]), str(values["codec"]), str(values["label"]), str(values["settings_text"]),
             json.loads(str(values["settings"])), json.loads(str(values["versions"])), str(values["source"]),
-            str(values["picture"]), str(values["machine"]), float(values["made_at"]), figures,  # type: ignore[arg-type]
+            str(values["picture"]), str(values["machine"]), float(values["made_at"]),  # type: ignore[arg-type]
+            values["first_frame"], figures,  # type: ignore[arg-type]
         )  # fmt: skip
 
     def stream(self, key: str) -> bytes | None:
@@ -208,20 +224,26 @@ class RdDatabase:
             point.codec, point.label, point.source_hash, point.settings, point.versions, stream, decode(stream), metrics
         )
 
-    def keep(self, run: Run, settings_text: str, picture: Picture) -> None:
+    def keep(self, run: Run | ClipRun, settings_text: str, picture: Picture | Clip) -> None:
         """Add a run; figures of a point that is here already are completed, nothing of it is replaced."""
         texts = (run.key, run.codec, run.label, settings_text, _json(run.settings), _json(run.versions))
         values = (*texts, run.source_hash, machine_text(), time.time(), *(run.metrics.get(name) for name in _FIGURES))
         size = (picture.width_px, picture.height_px, picture.color, picture.bit_depth)
+        span: tuple[int, int, str] | tuple[None, None, None] = (None, None, None)
+        if isinstance(picture, Clip):
+            span = picture.start, picture.frame_count, str(picture.source.format.fps)
+        stream = run.stream
         with self._transaction():
             insert = "INSERT OR IGNORE INTO"
-            self._db.execute(f"{insert} pictures VALUES (?, ?, ?, ?, ?, ?)", (run.source_hash, picture.name, *size))
+            self._db.execute(
+                f"{insert} pictures VALUES ({', '.join('?' * 9)})", (run.source_hash, picture.name, *size, *span)
+            )
             self._db.execute(
                 f"{insert} points ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})", values
             )
-            if len(run.stream) <= STREAM_LIMIT_BYTES:
+            if len(stream) <= STREAM_LIMIT_BYTES:
                 self._db.execute(
-                    f"{insert} streams (key, bytes, stream) VALUES (?, ?, ?)", (run.key, len(run.stream), run.stream)
+                    f"{insert} streams (key, bytes, stream) VALUES (?, ?, ?)", (run.key, len(stream), stream)
                 )
                 self._drop_old_streams()
             self._add_figures(run.key, {name: run.metrics.get(name) for name in METRICS if name in run.metrics})

@@ -1,4 +1,4 @@
-"""Run codecs over pictures and qualities: TNC first and alone, then the anchors side by side.
+"""Run codecs over pictures or clips and qualities: our own first and alone, then the others side by side.
 
 What the database knows is not run again, only completed by the metrics that it lacks.
 """
@@ -7,29 +7,34 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
-from codec.anchors.base import Anchor, QualityRange
+from codec.anchors.base import Anchor, Codec, QualityRange
 from codec.anchors.cache import RunCache
 from codec.anchors.registry import get_anchor
 from codec.anchors.runs import anchor_key, run_anchor
-from codec.errors import Cancelled, CodecError, SettingsError
+from codec.anchors.video.base import Clip, VideoAnchor
+from codec.anchors.video.registry import get_video_anchor
+from codec.errors import AnchorError, Cancelled, CodecError, SettingsError
 from codec.jobs import CancelToken, Progress, check, no_progress
 from codec.metrics.measure import ALWAYS, measure
 from codec.picture import Picture
+from codec.rd.clip_points import measure_clip_point
 from codec.rd.database import RdDatabase
 from codec.rd.rows import RdRow, row_of_run
 from codec.rd.tnc_adapter import TncAdapter
 from codec.tnc.settings import BRANCHES, EFFORTS
 
+AnyCodec = TypeVar("AnyCodec", bound=Codec)
+
 
 @dataclass(frozen=True)
 class _Item:
-    codec: Anchor
-    picture: Picture
+    codec: Codec
+    source: Picture | Clip
     name: str
     quality: float
 
@@ -51,11 +56,19 @@ def get_codec(spec: str, *, device: str = "auto") -> Anchor:
 
 def get_codecs(specs: Sequence[str], *, device: str = "auto") -> list[Anchor]:
     """Codecs of names, each setting once: "vvc" and "vvc:medium" are the same one."""
-    codecs: dict[tuple[str, str], Anchor] = {}
-    for spec in specs:
-        codec = get_codec(spec, device=device)
-        codecs.setdefault((codec.id, codec.settings_text), codec)
-    return list(codecs.values())
+    return _each_once(get_codec(spec, device=device) for spec in specs)
+
+
+def get_clip_codecs(specs: Sequence[str], *, device: str = "auto") -> list[VideoAnchor]:
+    """Codecs of clips by names, each setting once: "x265" and "x265:veryslow:low-delay" are the same one."""
+    return _each_once(get_video_anchor(spec, device=device) for spec in specs)
+
+
+def _each_once(codecs: Iterable[AnyCodec]) -> list[AnyCodec]:
+    unique: dict[tuple[str, str], AnyCodec] = {}
+    for codec in codecs:
+        unique.setdefault((codec.id, codec.settings_text), codec)
+    return list(unique.values())
 
 
 def default_jobs() -> int:
@@ -63,14 +76,14 @@ def default_jobs() -> int:
     return max(1, (os.cpu_count() or 1) - 1)
 
 
-def versions_of(codecs: Sequence[Anchor]) -> dict[str, str]:
+def versions_of(codecs: Sequence[Codec]) -> dict[str, str]:
     """Programs and versions behind those codecs that can run here."""
     return {name: text for c in codecs if c.availability() is None for name, text in c.versions().items()}
 
 
-def planned_rows(codecs: Sequence[Anchor], pictures: Sequence[Picture]) -> list[RdRow]:
-    """One row without numbers for each codec and picture that `run_rd` would encode: its curves, known beforehand."""
-    items, _ = _plan(codecs, pictures, {codec.id: codec.quality.points()[:1] for codec in codecs})
+def planned_rows(codecs: Sequence[Codec], sources: Sequence[Picture | Clip]) -> list[RdRow]:
+    """One row without numbers for each codec and source that `run_rd` would encode: its curves, known beforehand."""
+    items, _ = _plan(codecs, sources, {codec.id: codec.quality.points()[:1] for codec in codecs})
     return [RdRow(item.codec.id, item.codec.label, item.codec.settings_text, item.name) for item in items]
 
 
@@ -88,8 +101,8 @@ def planned_points(
 
 
 def run_rd(
-    codecs: Sequence[Anchor],
-    pictures: Sequence[Picture],
+    codecs: Sequence[Codec],
+    sources: Sequence[Picture | Clip],
     qualities: Mapping[str, Sequence[float]] | None = None,
     *,
     jobs: int | None = None,
@@ -100,16 +113,16 @@ def run_rd(
     cancel: CancelToken | None = None,
     on_row: Callable[[RdRow], None] | None = None,
 ) -> list[RdRow]:
-    """Encode every picture by every codec at every quality.
+    """Encode every picture or clip by every codec at every quality.
 
     What fails is collected, not raised: such a row has an `error` and no numbers. A codec that cannot run here gives
     one row without a picture.
 
     Parameters
     ----------
-    codecs : sequence of Anchor
-        From `get_codec`.
-    pictures : sequence of Picture
+    codecs : sequence of Codec
+        From `get_codecs` for pictures, from `get_clip_codecs` for clips.
+    sources : sequence of Picture or of Clip
         Their names become the rows' `picture`; a repeated name gets a number.
     qualities : mapping of codec id to sequence of float, optional
         The codec's usual points where it is not named. Each is moved to the nearest that the codec takes; those that
@@ -123,61 +136,78 @@ def run_rd(
     metrics : sequence of str
         Metrics to measure beside those that always are.
     progress, cancel
-        `progress` and `on_row` are called from one thread at a time.
+        `progress` and `on_row` are called from one thread at a time, `progress` also within the points of clips.
 
     Returns
     -------
     list of RdRow
-        In the order of codecs, pictures and qualities, whatever finished first.
+        In the order of codecs, sources and qualities, whatever finished first.
     """
-    items, rows = _plan(codecs, pictures, qualities or {})
+    items, rows = _plan(codecs, sources, qualities or {})
     cache = cache_over(database) if cache is None else cache
     total = len(items)
     finished: dict[int, RdRow] = {}
+    under_way: dict[int, float] = {}
     lock = threading.Lock()
 
     def work(index: int) -> None:
         item = items[index]
         check(cancel)
-        row = measure_point(
-            item.codec,
-            item.picture,
-            item.quality,
-            item.name,
-            cache=cache,
-            database=database,
-            metrics=metrics,
-            cancel=cancel,
-        )
+
+        def partly(fraction: float, note: str) -> None:
+            with lock:
+                under_way[index] = fraction
+                progress((len(finished) + sum(under_way.values())) / total, f"{note}, {len(finished)} of {total} done")
+
+        row = _measured(item, cache, database, metrics, partly, cancel)
         with lock:
             finished[index] = row
-            progress(len(finished) / total, f"{row.label} {row.picture} {item.codec.quality.name} {item.quality:g}")
+            under_way.pop(index, None)
+            done = (len(finished) + sum(under_way.values())) / total
+            progress(done, f"{row.label} {row.picture} {item.codec.quality.name} {item.quality:g}")
             if on_row is not None:
                 on_row(row)
 
-    own = [index for index, item in enumerate(items) if isinstance(item.codec, TncAdapter)]
+    own = [index for index, item in enumerate(items) if item.codec.in_process]
     for index in own:
         work(index)
-    others = [index for index, item in enumerate(items) if not isinstance(item.codec, TncAdapter)]
+    others = [index for index, item in enumerate(items) if not item.codec.in_process]
     _in_parallel(work, others, default_jobs() if jobs is None else max(1, jobs))
     check(cancel)
     return rows + [finished[index] for index in range(total)]
 
 
+def _measured(
+    item: _Item, cache: RunCache | None, database: RdDatabase | None, metrics: Sequence[str], progress: Progress,
+    cancel: CancelToken | None,
+) -> RdRow:  # fmt: skip
+    codec, source = item.codec, item.source
+    if isinstance(codec, VideoAnchor) and isinstance(source, Clip):
+        return measure_clip_point(
+            codec, source, item.quality, item.name, database=database, metrics=metrics, progress=progress,
+            cancel=cancel,
+        )  # fmt: skip
+    if isinstance(codec, Anchor) and isinstance(source, Picture):
+        return measure_point(
+            codec, source, item.quality, item.name, cache=cache, database=database, metrics=metrics, cancel=cancel
+        )
+    raise AnchorError(f"{codec.label} does not code {'clips' if isinstance(source, Clip) else 'pictures'}")
+
+
 def _plan(
-    codecs: Sequence[Anchor], pictures: Sequence[Picture], qualities: Mapping[str, Sequence[float]]
+    codecs: Sequence[Codec], sources: Sequence[Picture | Clip], qualities: Mapping[str, Sequence[float]]
 ) -> tuple[list[_Item], list[RdRow]]:
     """Everything to run, and a row for each codec that cannot."""
-    names = unique_names([picture.name or "picture" for picture in pictures])
+    names = unique_names([source.name or "picture" for source in sources])
     items: list[_Item] = []
     unavailable: list[RdRow] = []
     for codec in codecs:
         if (reason := codec.availability()) is not None:
             unavailable.append(RdRow(codec.id, codec.label, "", "", error=reason))
             continue
-        for picture, name in zip(pictures, names, strict=True):
+        for source, name in zip(sources, names, strict=True):
             wanted = takeable(codec.quality, qualities.get(codec.id) or codec.quality.points())
-            items += [_Item(codec, picture, name, quality) for quality in wanted]
+            items += [_Item(codec, source, name, quality) for quality in wanted]
     return items, unavailable
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from codec.errors import InputError
 from codec.files import write_bytes
 from codec.metrics.measure import METRICS
-from codec.rd.curves import RATE_NAMES, RGB, Curve, Rate
+from codec.rd.curves import RATE_NAMES, Curve, Rate, main_metric, short_names, what_of
 from codec.rd.style import DARK, LIGHT, CodecStyle, family_of, style_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ FORMATS = {".png": "png", ".svg": "svg"}
 def render_rd(
     curves: Sequence[Curve],
     *,
-    metric: str = RGB,
+    metric: str = "",
     rate: Rate = "bpp",
     picture: str = "",
     current: Sequence[tuple[str, float, float]] = (),
@@ -40,7 +40,7 @@ def render_rd(
     curves : sequence of Curve
         From `curves_of`.
     metric : str
-        Vertical axis, one of `METRICS`.
+        Vertical axis, one of `METRICS`; the main one if empty.
     rate : {"bpp", "bytes"}
         Horizontal axis.
     picture : str
@@ -58,6 +58,7 @@ def render_rd(
     from matplotlib.figure import Figure
 
     theme = DARK if dark else LIGHT
+    metric = metric or main_metric(curves)
     points, about = _points(curves, metric, rate, picture)
     # A fixed salt and no date: the same curves give the same file.
     with mpl.rc_context({"svg.hashsalt": "rd", "svg.fonttype": "path", "font.size": 10}):
@@ -65,7 +66,7 @@ def render_rd(
         axes = figure.add_subplot(facecolor=theme.ground)
         turns: Counter[str] = Counter()
         styles: dict[str, CodecStyle] = {}
-        for curve, line in zip(curves, points, strict=True):
+        for curve, name, line in zip(curves, short_names(curves), points, strict=True):
             if not line:
                 continue
             style = style_of(curve.codec, turns[family_of(curve.codec)])
@@ -79,8 +80,8 @@ def render_rd(
                 linestyle=style.dash,
                 linewidth=style.width_pt,
                 markersize=4.5,
-                label=curve.name,
-                zorder=3 if curve.codec == "tnc" else 2,
+                label=name,
+                zorder=3 if family_of(curve.codec) == "tnc" else 2,
             )
         for codec, bpp, value in current:
             color = styles.get(codec, style_of(codec)).color(dark=dark)
@@ -104,7 +105,7 @@ def write_plot(
     curves: Sequence[Curve],
     path: str | Path,
     *,
-    metric: str = RGB,
+    metric: str = "",
     rate: Rate = "bpp",
     picture: str = "",
     title: str = "",
@@ -130,7 +131,9 @@ def _points(
     common = common_pictures(curves)
     if len(common) == 1:
         return [curve.points(common[0], metric, rate) for curve in curves], common[0]
-    return [curve.average(metric, common, rate) for curve in curves], f"mean of {len(common)} pictures per setting"
+    return [
+        curve.average(metric, common, rate) for curve in curves
+    ], f"mean of {len(common)} {what_of(curves)}s per setting"
 
 
 def common_pictures(curves: Sequence[Curve]) -> list[str]:

@@ -12,7 +12,18 @@ from typing import TypedDict, Unpack
 from codec.errors import InputError
 from codec.files import write_bytes
 from codec.metrics.measure import METRICS
-from codec.rd.curves import PLAIN, RGB, BdOptions, BdRow, Curve, bd_table, curves_of, find_reference, metrics_of
+from codec.rd.curves import (
+    PLAIN,
+    BdOptions,
+    BdRow,
+    Curve,
+    bd_table,
+    curves_of,
+    find_reference,
+    metrics_of,
+    short_names,
+    what_of,
+)
 from codec.rd.plot import render_rd
 from codec.rd.report_page import page, table
 from codec.rd.rows import RdRow
@@ -77,7 +88,8 @@ def report_html(
     if not extra and not curves and not any(row.error for row in rows):
         raise InputError("there is nothing to report: no rows")
     pictures = list(dict.fromkeys(row.picture for row in rows if row.picture))
-    subtitle = f"{len(pictures)} picture{'' if len(pictures) == 1 else 's'}, {len(curves)} codecs"
+    what = what_of(curves)
+    subtitle = f"{len(pictures)} {what}{'' if len(pictures) == 1 else 's'}, {len(curves)} codecs"
     parts: list[tuple[str, str]] = list(extra)
     if curves:
         parts.append(("Curves", _plots(curves)))
@@ -90,13 +102,13 @@ def report_html(
         parts.append(("Codecs", _codecs(curves)))
     if failures := [row for row in rows if row.error]:
         cells = [[row.label, row.picture, _number(row.quality, 4), row.error] for row in failures]
-        parts.append(("What failed", table(["codec", "picture", "quality", "reason"], cells, text_columns={0, 1, 3})))
+        parts.append(("What failed", table(["codec", what, "quality", "reason"], cells, text_columns={0, 1, 3})))
     if curves:
-        points = table(*_points(rows), text_columns={0, 1})
+        points = table(*_points(rows, what), text_columns={0, 1})
         parts.append(
             ("Points", f"<details><summary>{sum(not row.error for row in rows)} encodes</summary>{points}</details>")
         )
-    about = {**_METHOD, **(conditions or {})}
+    about = {**_METHODS[what], **(conditions or {})}
     parts.append(("Conditions", table(["", ""], [[key, text] for key, text in about.items()], text_columns={0, 1})))
     if versions:
         parts.append(
@@ -105,7 +117,7 @@ def report_html(
     return page(title, subtitle, parts)
 
 
-_METHOD = {
+_PICTURES = {
     "PSNR": "of the mean squared error over R, G and B of 8-bit pictures; Y is BT.601 luma of RGB, unrounded",
     "MS-SSIM": "over R, G and B, as -10 log10(1 - MS-SSIM); not defined where a side is under 161 px",
     "Bytes": "of real streams, each decoded to measure it; TNC without ancillary sections; HEVC standing in for BPG "
@@ -113,6 +125,18 @@ _METHOD = {
     "Seconds": "wall time of one run; anchors single-threaded and from the start of their programs, TNC on "
     "all threads of PyTorch and with its model loaded",
 }
+_CLIPS = {
+    "PSNR": "of Y, U and V at the depth of the original, deeper codes brought to one scale; mean over frames of the "
+    "frames' figures, 6:1:1 being (6 Y + U + V) / 8 of them in dB",
+    "MS-SSIM": "of Y, mean over frames; not defined where a side is under 161 px",
+    "Bytes": "of elementary streams without their container, each decoded to measure it; TCM without ancillary "
+    "sections and without checksums",
+    "Structure": "in every codec's name: low-delay references earlier frames only, in display order; default is the "
+    "encoder's own",
+    "Seconds": "wall time of one run; encoders single-threaded and from the start of their programs, TCM on all "
+    "threads of PyTorch and with its model loaded; decoding by the libraries of FFmpeg on all cores",
+}
+_METHODS = {"picture": _PICTURES, "clip": _CLIPS}
 
 
 def _plots(curves: Sequence[Curve]) -> str:
@@ -132,26 +156,26 @@ def _plots(curves: Sequence[Curve]) -> str:
 
 def _bd(curves: Sequence[Curve], reference: Curve, options: BdOptions) -> str:
     rows = bd_table(curves, reference, options)
+    names = dict(zip(map(id, curves), short_names(curves), strict=True))
     metrics = metrics_of(curves)
     head = ["codec", *(f"{METRICS[metric].short} %" for metric in metrics)]
-    head += ["average curve %", "BD-PSNR dB", "pictures", "range dB", "overlap"]
+    head += ["average curve %", "BD-PSNR dB", f"{what_of(curves)}s", "range dB", "overlap"]
     cells = []
     for row in rows:
-        results = [result for result in row.rate[RGB].values() if result.value is not None]
-        low, high = min((r.low for r in results), default=math.nan), max((r.high for r in results), default=math.nan)
-        overlap = min((r.overlap for r in results), default=math.nan)
+        count, low, high, overlap = row.covered()
         cells.append([
-            row.curve.name,
+            names[id(row.curve)],
             *(_signed(row.mean(metric)) for metric in metrics),
             _signed(row.average.value),
             _signed(row.mean_psnr_db()),
-            str(len(results)),
-            f"{low:.1f} to {high:.1f}" if results else NO_VALUE,
-            f"{overlap:.0%}" if results else NO_VALUE,
+            str(count),
+            f"{low:.1f} to {high:.1f}" if count else NO_VALUE,
+            f"{overlap:.0%}" if count else NO_VALUE,
         ])  # fmt: skip
     note = (
-        f"<p>Negative: fewer bits than the reference at equal quality. Mean of the per-picture BD-rates over the "
-        f"overlapping range, interpolation of log-rate: {escape(options.text())}; the range spans all pictures, "
+        f"<p>Negative: fewer bits than the reference at equal quality. Mean of the per-{what_of(curves)} BD-rates over "
+        f"the overlapping range, interpolation of log-rate: {escape(options.text())}; the range "
+        f"({METRICS[rows[0].metric].short}) spans all of them, "
         f"the overlap is the smallest. A small overlap makes a figure say little.</p>"
     )
     return table(head, cells) + note + _reasons(rows) + _per_picture(rows)
@@ -163,12 +187,14 @@ def _reasons(rows: Sequence[BdRow]) -> str:
 
 
 def _per_picture(rows: Sequence[BdRow]) -> str:
-    names = list(dict.fromkeys(name for row in rows for name in row.rate[RGB]))
+    names = list(dict.fromkeys(name for row in rows for name in row.rate[row.metric]))
     if len(names) < 2:
         return ""
-    cells = [[name, *(_signed(float(row.rate[RGB].get(name, math.nan))) for row in rows)] for name in names]
-    body = table(["picture", *(row.curve.name for row in rows)], cells)
-    return f"<details><summary>BD-rate (RGB) of each picture</summary>{body}</details>"
+    cells = [[name, *(_signed(float(row.rate[row.metric].get(name, math.nan))) for row in rows)] for name in names]
+    what = what_of([row.curve for row in rows])
+    body = table([what, *short_names([row.curve for row in rows])], cells)
+    metric = METRICS[rows[0].metric].short
+    return f"<details><summary>BD-rate ({metric}) of each {what}</summary>{body}</details>"
 
 
 def _matches(target: Run, matches: Sequence[Match]) -> str:
@@ -210,14 +236,16 @@ def _codecs(curves: Sequence[Curve]) -> str:
     return table(head, cells, text_columns={0, 1})
 
 
-def _points(rows: Sequence[RdRow]) -> tuple[list[str], list[list[str]]]:
+def _points(rows: Sequence[RdRow], what: str) -> tuple[list[str], list[list[str]]]:
     measured = [row for row in rows if not row.error]
     metrics = [name for name in METRICS if any(getattr(row, name) is not None for row in measured)]
-    head = ["codec", "picture", "quality", "bytes", "bpp", *(_raw_name(name) for name in metrics)]
+    of_clips = ["frames", "kbit/s"] if what == "clip" else []
+    head = ["codec", what, "quality", "bytes", "bpp", *of_clips, *(_raw_name(name) for name in metrics)]
     head += ["encode s", "decode s", "kMAC/px", "effort", "from"]
     cells = [
         [
             row.label, row.picture, _number(row.quality, 4), _number(row.bytes, 0), _number(row.bpp, 4),
+            *([_number(row.frames, 0), _number(row.kbps, 1)] if of_clips else []),
             *(_number(getattr(row, name), METRICS[name].raw_decimals) for name in metrics),
             _number(row.encode_s, 2), _number(row.decode_s, 2), _number(row.kmac_per_px, 1),
             "" if row.effort is None else f"{row.effort:g}", row.origin,

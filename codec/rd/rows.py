@@ -5,33 +5,36 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from codec.anchors.video.runs import ClipRun
 from codec.metrics.measure import METRICS
 from codec.run import Run
 
 
 @dataclass(frozen=True)
 class RdRow:
-    """One encode of one picture by one codec. Numbers that were not measured are None.
+    """One encode of one picture or clip by one codec. Numbers that were not measured are None.
 
     Attributes
     ----------
     codec, label, settings : str
         Id, name to show, and the settings in one line; id and settings together name a curve.
     picture : str
-        Name of the picture; "" where a codec could not run at all.
+        Name of the picture or clip; "" where a codec could not run at all.
     quality : float or None
         On the codec's own axis.
     bytes, bpp : float or None
         As RD figures count them (no ancillary sections; BPG's container added to bare HEVC).
     psnr_rgb_db, psnr_y_db, ms_ssim, ssimulacra2, vmaf, lpips, psnr_611_db, psnr_u_db, psnr_v_db : float or None
-        As `codec.metrics.measure` declares them; infinity stands for identical pictures.
+        As `codec.metrics.measure` declares them; infinity stands for identical pictures. Of clips means over frames.
     encode_s, decode_s : float or None
         Wall time of this run: of programs from their start; of TNC with its analysis of the picture, but without
         loading the model.
     kmac_per_px : float or None
         Of a neural decoder.
     effort : float or None
-        Effort of the TNC encoder.
+        Effort of the TNC or TCM encoder.
+    frames, kbps : float or None
+        Number of frames of a clip, and its rate in kilobits per second.
     key : str
         `Run.key`, under which the database knows the point and its stream; "" for what came from elsewhere.
     origin : str
@@ -60,16 +63,18 @@ class RdRow:
     decode_s: float | None = None
     kmac_per_px: float | None = None
     effort: float | None = None
+    frames: float | None = None
+    kbps: float | None = None
     key: str = ""
     origin: str = ""
     error: str = ""
 
 
-NUMBERS = ("quality", "bytes", "bpp", *METRICS, "encode_s", "decode_s", "kmac_per_px", "effort")
+NUMBERS = ("quality", "bytes", "bpp", *METRICS, "encode_s", "decode_s", "kmac_per_px", "effort", "frames", "kbps")
 """Fields that are numbers or None."""
 
 
-def row_of_run(run: Run, settings: str, picture: str) -> RdRow:
+def row_of_run(run: Run | ClipRun, settings: str, picture: str) -> RdRow:
     """Make the row of a finished run."""
     values: dict[str, Any] = {name: run.metrics.get(name) for name in NUMBERS}
     return RdRow(run.codec, run.label, settings, picture, **values, key=run.key)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from codec.metrics.measure import METRICS
-from codec.rd.curves import BdRow, Curve, metrics_of
+from codec.rd.curves import BdRow, Curve, metrics_of, short_names
 from codec.rd.database import PastRun
 
 
@@ -15,15 +15,18 @@ def bd_lines(curves: Sequence[Curve], reference: Curve | None, bd_rows: Sequence
     """BD figures of every curve but the reference, and times and kMAC of all."""
     figures = {id(row.curve): row for row in bd_rows}
     metrics = metrics_of(curves)
-    head = ["codec", *(f"{METRICS[metric].short} %" for metric in metrics), "BD-PSNR", "enc s", "dec s", "kMAC/px"]
+    head = ["codec", *(f"{METRICS[metric].short} %" for metric in metrics), "BD-PSNR"]
+    head += ["range dB", "overlap", "enc s", "dec s", "kMAC/px"]
     table = [head]
-    for curve in curves:
-        cells = ["reference" if curve is reference else "-", *[""] * len(metrics)]
+    for curve, name in zip(curves, short_names(curves), strict=True):
+        cells = ["reference" if curve is reference else "-", *[""] * (len(metrics) + 2)]
         if row := figures.get(id(curve)):
             values = [*(row.mean(metric) for metric in metrics), row.mean_psnr_db()]
+            pictures, low, high, overlap = row.covered()
             cells = [_cell(value, "+.2f") for value in values]
+            cells += [f"{low:.1f} to {high:.1f}", f"{overlap:.0%}"] if pictures else ["-", "-"]
         measured = [curve.mean_of("encode_s"), curve.mean_of("decode_s"), curve.mean_of("kmac_per_px")]
-        table.append([curve.name, *cells, *(_cell(value, ".2f") for value in measured)])
+        table.append([name, *cells, *(_cell(value, ".2f") for value in measured)])
     title = f"BD-rate against {reference.name} ({how})" if reference else "no BD-rate: there is nothing to compare with"
     return [
         title,

@@ -75,17 +75,17 @@ ENCODERS: dict[str, Encoder] = {
     "x265": Encoder(
         "x265", "libx265", "hevc", "hevc",
         ("veryslow", "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "placebo"),
-        QualityRange(0, 51, 1, True, "QP", (22, 37, 5)), (), "-x265-params",
+        QualityRange(0, 51, 1, True, "QP", (22, 42, 5)), (), "-x265-params",
         {"low-delay": f"{_X265}:bframes=0:keyint=-1:scenecut=0", "default": _X265}, depth=None, smallest_px=16,
     ),
     "svtav1": Encoder(
         "SVT-AV1", "libsvtav1", "libdav1d", "obu", ("4", *(str(n) for n in range(13) if n != 4)),
-        QualityRange(1, 63, 1, True, "CRF", (25, 55, 10)), ("-crf", "{q}"), "-svtav1-params",
+        QualityRange(1, 63, 1, True, "CRF", (25, 63, 10)), ("-crf", "{q}"), "-svtav1-params",
         {"low-delay": "lp=1:tune=1:pred-struct=1:keyint=-1", "default": "lp=1:tune=1:pred-struct=2"},
     ),
     "vvenc": Encoder(
         "vvenc", "libvvenc", "vvc", "vvc", ("medium", "faster", "fast", "slow", "slower"),
-        QualityRange(0, 63, 1, True, "QP", (22, 37, 5)), ("-qp", "{q}"), "-vvenc-params",
+        QualityRange(0, 63, 1, True, "QP", (22, 42, 5)), ("-qp", "{q}"), "-vvenc-params",
         {"low-delay": "picreordering=0:decodingrefreshtype=none:poc0idr=1:gopsize=8", "default": ""},
         always=("-qpa", "0", "-threads", "1", "-period", "10"),
     ),

@@ -41,7 +41,7 @@ class TcmAnchor(VideoAnchor):
     id = "tcm"
     suffix = ".tcm"
     in_process = True
-    quality = QualityRange(QP_MIN, QP_MAX, 1 / QP_STEPS, True, "QP", (24, 44, 4))
+    quality = QualityRange(QP_MIN, QP_MAX, 1 / QP_STEPS, True, "QP", (26, 46, 4))
 
     def __init__(self, settings: VideoEncodeSettings = _DEFAULTS, *, device: str = "auto") -> None:
         self._encode_settings = replace(settings, qp=None, lmbda=None, first=0, stop=None, checksums=False,

@@ -28,9 +28,22 @@ def test_rows_come_back(tmp_path_factory: pytest.TempPathFactory, rows: list[RdR
     assert read_csv(path) == rows
 
 
+def test_clips_over_other_frames_do_not_join() -> None:
+    own = [RdRow("tcm", "TCM", "", "city.mkv", 30.0, 1000.0, 0.1, frames=10)]
+    foreign = [
+        RdRow("x265", "x265", settings, "city", qp, 3000.0, frames=frames, origin="t.csv")
+        for settings, frames in (("ld", 10.0), ("long", 33.0), ("unknown", None)) for qp in (22.0, 27.0)
+    ]  # fmt: skip
+    joined = join(own, foreign)[1:]
+    assert [(row.settings, row.error) for row in joined] == [
+        ("ld", ""), ("ld", ""), ("long", "t.csv has 33 frames, here are 10"), ("unknown", ""), ("unknown", ""),
+    ]  # fmt: skip
+    assert joined[0].bpp == pytest.approx(0.3)
+
+
 def test_header_and_empty_cells() -> None:
     text = csv_text([RdRow("jpeg", "JPEG", "", "a.png", 50.0, 1234.0, 0.5, math.inf)])
-    assert text.splitlines() == [",".join(COLUMNS), "jpeg,JPEG,,a.png,50,1234,0.5,inf" + "," * 15]
+    assert text.splitlines() == [",".join(COLUMNS), "jpeg,JPEG,,a.png,50,1234,0.5,inf" + "," * 17]
 
 
 def test_foreign_columns(tmp_path: Path) -> None:

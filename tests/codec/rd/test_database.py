@@ -142,16 +142,24 @@ def test_what_is_no_database_is_refused(tmp_path: Path, content: bytes | None) -
     assert content is None or path.read_bytes() == content
 
 
-def test_a_database_of_version_1_goes_on(database: RdDatabase, rows: list[RdRow]) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_older_databases_go_on(database: RdDatabase, rows: list[RdRow], picture: Picture, version: int) -> None:
+    run = run_anchor(JpegAnchor(), picture, 40)
+    database.keep(run, "settings", picture)
     number = database.keep_run("old", {}, rows)
     database.close()
     with sqlite3.connect(database.path) as raw:
-        raw.execute("ALTER TABLE runs DROP COLUMN paths")
-        raw.execute("PRAGMA user_version = 1")
+        for table, column in (("points", "frames"), ("points", "kbps"), ("pictures", "first_frame"),
+                              ("pictures", "frames"), ("pictures", "fps")):  # fmt: skip
+            raw.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        if version == 1:
+            raw.execute("ALTER TABLE runs DROP COLUMN paths")
+        raw.execute(f"PRAGMA user_version = {version}")
     raw.close()
     again = RdDatabase(database.path)
     assert again.rows_of(number) == rows
     assert again.past_runs()[0].paths == {}
+    assert again.points()[0].row() == row_of_run(run, "settings", "ramp.png")
     again.keep_run("new", {}, rows, {"a.png": "a"})
     assert RdDatabase(database.path).past_runs()[0].paths == {"a.png": "a"}
 
