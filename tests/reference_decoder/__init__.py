@@ -1,4 +1,5 @@
-"""A second TNC decoder, written from FORMAT.md alone: NumPy and the standard library, slow, no import of `codec`.
+"""A second decoder of pictures and video, written from FORMAT.md alone: NumPy and the standard library, slow.
 
-That it reads every stream of the conformance set is the proof that the page says all there is to say.
+It imports nothing of `codec`. That it reads every stream of the conformance sets is the proof that the page says all
+there is to say.
 """

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 RESOURCES = Path(__file__).parents[2] / "resources"
-_TYPES = {"F16": "<f2", "F32": "<f4", "U8": "u1", "I8": "i1", "I16": "<i2", "I32": "<i4", "U16": "<u2", "U32": "<u4"}
+_TYPES = {"F16": "<f2", "F32": "<f4", "U8": "u1", "I8": "i1", "I16": "<i2", "I32": "<i4", "I64": "<i8", "U16": "<u2",
+          "U32": "<u4"}  # fmt: skip
 TABLES_SHA256 = "548dcd00a18da2faa448e3283ad2baf6f3ed43a142eb940bafa68fa25060f4d7"
 
 

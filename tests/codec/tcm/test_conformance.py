@@ -26,7 +26,7 @@ def test_the_whole_set_passes() -> None:
 def test_the_set_covers_the_format() -> None:
     covered = {element for case in read_manifest() for element in case.covers}
     wanted = {"8 bit", "10 bit", "I frames", "P frames", "analysis", "index", "skipped blocks", "intra leaves",
-              "several groups", "bare", "foreign", "longer header", "random sides", "random symbols"}  # fmt: skip
+              "several groups", "bare", "foreign", "longer header", "random sides", "wild symbols"}  # fmt: skip
     assert wanted <= covered
 
 
