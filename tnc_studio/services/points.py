@@ -59,6 +59,8 @@ class PointService:
         self._due = None
         if row.origin or not row.key:
             raise InputError(f"this point came from {row.origin or 'a table'}, without a stream")
+        if row.frames is not None:
+            raise InputError(f"this point is of a clip: open {row.picture} and code it at {row.quality:g}")
         source = self._session.source
         point = self._database.find(row.key) if self._database is not None else None
         if point is None:

@@ -3,44 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from codec.anchors.search import Search, distance
-from codec.anchors.video.base import Clip, CodedClip, CodedFrame, VideoAnchor
+from codec.anchors.video.base import Clip, VideoAnchor
+from codec.anchors.video.runs import ClipRun, run_video_anchor
 from codec.jobs import CancelToken, Progress, check, no_progress
-from codec.metrics.clips import ClipFigures, measure_clip
-
-
-@dataclass(frozen=True)
-class ClipRun:
-    """One encode of a clip.
-
-    Attributes
-    ----------
-    quality : float
-        On the codec's own axis.
-    coded : CodedClip
-        The file, and the bytes that count.
-    frames : tuple of CodedFrame
-        Type and bits of each frame, in display order.
-    figures : ClipFigures
-        PSNR of each frame.
-    encode_s, decode_s : float
-        Wall time; decoding with measuring.
-    """
-
-    quality: float
-    coded: CodedClip
-    frames: tuple[CodedFrame, ...]
-    figures: ClipFigures
-    encode_s: float
-    decode_s: float
-
-    def value(self, metric: str) -> float:
-        """Bytes, or the mean of a PSNR over frames."""
-        return float(self.coded.bytes) if metric == "bytes" else float(self.figures.mean(metric) or 0.0)
 
 
 class ClipLadder:
@@ -74,13 +42,7 @@ class ClipLadder:
             if quality in self._runs:
                 return self._runs[quality]
         path = self._folder / f"{quality:g}{self.anchor.suffix}"
-        began_s = time.perf_counter()
-        coded = self.anchor.encode(clip, quality, path, progress=progress, cancel=cancel)
-        coded_s = time.perf_counter()
-        with self.anchor.open(path) as decoded:
-            figures = measure_clip(clip.frames(), decoded, (), cancel=cancel)
-        frames = tuple(self.anchor.coded_frames(path))
-        run = ClipRun(quality, coded, frames, figures, coded_s - began_s, time.perf_counter() - coded_s)
+        run = run_video_anchor(self.anchor, clip, quality, path, (), progress=progress, cancel=cancel)
         with self._lock:
             self._runs[quality] = run
         return run

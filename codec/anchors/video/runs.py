@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from codec.anchors.video.base import Clip, CodedFrame, VideoAnchor
+from codec.anchors.video.base import Clip, CodedClip, CodedFrame, VideoAnchor
 from codec.jobs import CancelToken, Progress, no_progress
 from codec.metrics.clips import ClipFigures, FrameFigures, measure_clip
 from codec.metrics.measure import OF_CLIPS
@@ -24,14 +24,16 @@ class ClipRun:
 
     Attributes
     ----------
-    codec, label, source_hash, settings, versions
+    codec, label, settings, versions
         As in `codec.run.Run`.
-    path : pathlib.Path
-        The coded file.
+    clip : Clip
+        What was coded.
+    coded : CodedClip
+        The file, and the bytes that count.
     metrics : mapping of str to float or None
-        `quality`, `bytes` (of the elementary stream), `bpp`, `kbps`, `frames`, means over frames of what was measured
-        (None where it is not defined), `encode_s` and `decode_s` (wall time, of programs from their start), and what
-        `VideoAnchor.figures` says.
+        `quality`, `bytes`, `bpp`, `kbps`, `frames`, means over frames of what was measured (None where it is not
+        defined), `encode_s` and `decode_s` (wall time, of programs from their start), and what `VideoAnchor.figures`
+        says.
     frames : tuple of CodedFrame
         Type and bits of every frame, in display order.
     figures : ClipFigures
@@ -40,13 +42,18 @@ class ClipRun:
 
     codec: str
     label: str
-    source_hash: str
     settings: Mapping[str, object]
     versions: Mapping[str, str]
-    path: Path
+    clip: Clip
+    coded: CodedClip
     metrics: Mapping[str, float | None]
     frames: tuple[CodedFrame, ...] = field(repr=False)
     figures: ClipFigures = field(repr=False)
+
+    @property
+    def source_hash(self) -> str:
+        """Digest of the clip; the first time it is read for that."""
+        return self.clip.source_hash
 
     @property
     def key(self) -> str:
@@ -56,7 +63,26 @@ class ClipRun:
     @property
     def stream(self) -> bytes:
         """The coded file's bytes, its container included."""
-        return self.path.read_bytes()
+        return self.coded.path.read_bytes()
+
+    @property
+    def quality(self) -> float:
+        """On the codec's own axis."""
+        return self.metrics["quality"] or 0.0
+
+    @property
+    def encode_s(self) -> float:
+        """Wall time of the encode."""
+        return self.metrics["encode_s"] or 0.0
+
+    @property
+    def decode_s(self) -> float:
+        """Wall time of decoding alone."""
+        return self.metrics["decode_s"] or 0.0
+
+    def value(self, metric: str) -> float:
+        """Bytes, or the mean of a PSNR over frames."""
+        return float(self.coded.bytes) if metric == "bytes" else float(self.figures.mean(metric) or 0.0)
 
 
 def run_video_anchor(
@@ -88,7 +114,7 @@ def run_video_anchor(
         "decode_s": decode_s,
     }  # fmt: skip
     return ClipRun(
-        anchor.id, anchor.label, clip.source_hash, anchor.settings(quality), versions, output,
+        anchor.id, anchor.label, anchor.settings(quality), versions, clip, coded,
         {**values, **anchor.figures(), **{name: figures.mean(name) for name in metrics}},
         tuple(anchor.coded_frames(output)), figures,
     )  # fmt: skip

@@ -142,7 +142,7 @@ def test_curves_of_chosen_codecs_make_a_bd_table(qtbot: QtBot, clip_window: Main
     session.clip.set_span(0, 1)
     studio.rivals.choose([LOW_DELAY, OWN_STRUCTURE, "nobody"])
     studio.rivals.fill_curves()
-    qtbot.waitUntil(lambda: len(session.curves.rows("x265")) == 8, timeout=LONG_MS)
+    qtbot.waitUntil(lambda: len(session.curves.rows("x265")) == 10, timeout=LONG_MS)
     curves = {row.settings for row in session.curves.rows("x265")}
     assert len(curves) == 2
     low_delay = studio.rivals.anchors[LOW_DELAY]

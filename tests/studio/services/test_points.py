@@ -68,6 +68,8 @@ def test_points_without_a_picture_say_why(lab_studio: Studio) -> None:
     ):
         with pytest.raises(InputError, match=reason):
             lab_studio.points.show(row)
+    with pytest.raises(InputError, match=r"this point is of a clip: open a\.mkv and code it at 30"):
+        lab_studio.points.show(RdRow("x265", "x265", "", "a.mkv", 30.0, frames=4, key="123"))
 
 
 def test_a_point_of_a_picture_that_is_not_to_be_found(
