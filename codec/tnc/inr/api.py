@@ -13,8 +13,9 @@ from codec.tnc.inr.base import InrBase, base_by_id, installed_base
 from codec.tnc.inr.complexity import kmac_per_px
 from codec.tnc.inr.decode import decode_blocks, deltas_of
 from codec.tnc.inr.delta import delta_bits
+from codec.tnc.inr.finish import finish
 from codec.tnc.inr.fit import Fit
-from codec.tnc.inr.fitted import Fits, write_blocks
+from codec.tnc.inr.fitted import Fits
 from codec.tnc.inr.options import FitOptions
 from codec.tnc.inr.payload import read_head, read_shared
 from codec.tnc.inr.weights import BlockBases
@@ -68,9 +69,9 @@ def fit_blocks(
             if give_up_j is not None and done in milestones and done < options.iterations:
                 hopeless = zip(costs, give_up_j, strict=True)
                 fit.drop({i for i, (j, limit) in enumerate(hopeless) if milestones[done] * j > limit})
+        return finish(fit, options.sweeps, lambda: cancel is not None and cancel.cancelled)
     finally:
         fit.close()
-    return write_blocks(fit.base, fit.qps16, fit.latents(), fit.own(), fit.shared_delta())
 
 
 @dataclass(frozen=True)

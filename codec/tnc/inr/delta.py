@@ -25,6 +25,8 @@ LEVEL_TABLE = 16
 LEVEL_STEP = 4
 """Level n of the differences means the scale index 4 n, with shape 0.5: peaked, with long tails."""
 EXPONENT_MAX = 15
+INTEGER_KINDS = 2
+"""Kinds of layers, the first ones, whose units a larger exponent makes coarser; it makes those of the others finer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,23 @@ def no_delta(config: InrConfig) -> Delta:
     """The base itself."""
     size = vector_size(config)
     return Delta((0,) * len(KINDS), np.zeros(size, np.int32), np.zeros(size, bool))
+
+
+def coarser(config: InrConfig, delta: Delta, kind: int, doublings: int) -> Delta | None:
+    """The same changes with the unit of one kind of layer doubled so often; None if no exponent says so.
+
+    Differences are rounded to the nearest, from half-way towards zero.
+    """
+    exponents = list(delta.exponents)
+    exponents[kind] += doublings if kind < INTEGER_KINDS else -doublings
+    if not 0 <= exponents[kind] <= EXPONENT_MAX:
+        return None
+    differences = delta.differences.copy()
+    for layer in layers_of(config):
+        if layer.kind == kind:
+            d = differences[layer.whole]
+            differences[layer.whole] = np.sign(d) * np.ceil(np.abs(d) / (1 << doublings) - 0.5).astype(np.int32)
+    return Delta(tuple(exponents), differences, delta.masked)
 
 
 def _mask_level(masked: np.ndarray) -> int:

@@ -11,9 +11,10 @@ import functools
 import math
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -29,6 +30,8 @@ from codec.tnc.inr.options import FitOptions
 from codec.tnc.inr.quantise import noisy_round
 from codec.tnc.inr.soap import Soap
 from codec.tnc.inr.weights import BlockBases, layers_of
+
+T = TypeVar("T")
 
 KINDS: dict[str, tuple[str, ...]] = {"both": ("own", "shared"), "own": ("own",), "shared": ("shared",), "none": ()}
 """Kinds of differences by option."""
@@ -209,7 +212,7 @@ class Fit:
             optimiser.zero_grad(set_to_none=True)
         self.adam.param_groups[0]["lr"] *= not polish
         run = functools.partial(self._step_group, temperature=temperature, noise=noise, free=fraction < o.free_share)
-        results = list((self.pool.map if self.pool is not None else map)(run, self.groups))
+        results = self.each_group(run)
         common = [leaf for leaf in (self.shared, self.mask.scores) if leaf.shape[0]]
         for number, leaf in enumerate(common):
             leaf.grad = torch.stack([gradients[number] for _, gradients in results]).sum(0)
@@ -222,6 +225,10 @@ class Fit:
             for i, value in zip(group.index, js, strict=True):
                 costs[i] = value
         return costs
+
+    def each_group(self, run: Callable[[Group], T]) -> list[T]:
+        """Results for all groups, each worked on by a thread of its own on a CPU."""
+        return list((self.pool.map if self.pool is not None else map)(run, self.groups))
 
     def close(self) -> None:
         """Let the threads go; the state can still be read and written."""

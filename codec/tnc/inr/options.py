@@ -46,6 +46,8 @@ class FitOptions:
         Weight of the estimated bits of differences.
     exponents : tuple of int
         Units of differences by kind of layer (FORMAT.md 8.3).
+    sweep_every : int
+        Rounded latents are tried one higher or lower once for so many iterations.
     threads : int
         Threads on a CPU; 0 takes one per core, up to eight.
     """
@@ -63,7 +65,13 @@ class FitOptions:
     polish_share: float = 0.05
     sparsity: float = 0.5
     exponents: tuple[int, ...] = EXPONENTS
+    sweep_every: int = 80
     threads: int = 0
+
+    @property
+    def sweeps(self) -> int:
+        """How often rounded latents are tried: none in the feed-forward start alone, once in the shortest fit."""
+        return min(self.iterations, max(1, self.iterations // self.sweep_every))
 
     @property
     def from_zero(self) -> bool:
