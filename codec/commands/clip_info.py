@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from codec.commands import common
 from codec.commands.clip_options import map_writer
+
+if TYPE_CHECKING:
+    from codec.tcm.info import VideoStreamInfo
 
 
 def run(args: argparse.Namespace) -> None:
@@ -42,6 +46,7 @@ def run(args: argparse.Namespace) -> None:
         count = "" if section["count"] is None else f"{section['count']}"
         print(f"    {section['name']:<12}{count:>8}{section['bytes']:>12,}{note}")
     if args.frames:
+        _print_parts(info)
         print("   frame  type      QP        bits  skipped  intra  PSNR Y")
         for frame in info.frames:
             psnr_y_db = frame.psnr_db[0] if frame.psnr_db else None
@@ -50,3 +55,11 @@ def run(args: argparse.Namespace) -> None:
                 f"  {frame.index:>6}  {frame.type:<4}{frame.qp:>8.2f}{frame.bits:>12,}{100 * frame.skipped:>7.0f} %"
                 f"{100 * frame.intra:>5.0f} %{shown}"
             )
+
+
+def _print_parts(info: VideoStreamInfo) -> None:
+    """Bits by syntax element over all frames; only decoding tells z from y, so these are one here."""
+    bits = info.bits_by_part()
+    print("  element             bits    share")
+    for name, value in bits.items():
+        print(f"    {name:<12}{value:>12,.0f}{100 * value / max(1.0, sum(bits.values())):>7.1f} %")

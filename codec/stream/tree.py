@@ -3,83 +3,21 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-
-import google_crc32c
+from collections.abc import Callable, Iterator, Mapping
 
 from codec.errors import BitstreamError, NotAStream
-from codec.stream.analysis import decode_analysis
-from codec.stream.fields import BRANCHES, CHECKSUM, HEADER, INR_BLOCK, PRELUDE, QP_MAP, TYPE, Field, pack_format
+from codec.stream.fields import BRANCHES, HEADER, INR_BLOCK, PRELUDE, QP_MAP, TYPE
 from codec.stream.header import CRC_BYTES, StreamHeader, unpack_header
 from codec.stream.limits import DecodeLimits
+from codec.stream.nodes import Kind, Node, analysis_nodes, checksum_node, field_nodes, trouble_node
 from codec.stream.reader import read_stream
 from codec.stream.sections import ANCILLARY, NUMBERED, SectionType, section_bounds, section_name
-
-VALUE_CHARS = 160
-"""Longer texts of the analysis are cut here."""
-
-
-class Kind(StrEnum):
-    """What a node is."""
-
-    PART = "part"
-    FIELD = "field"
-    CODED = "coded"
-    TROUBLE = "trouble"
-
-
-@dataclass(frozen=True)
-class Node:
-    """One part or field of a stream.
-
-    Attributes
-    ----------
-    name : str
-    offset, bytes : int
-        Where it lies in the stream, and its size. Children lie within; bits of a byte have the place of that byte.
-    value : str
-        As a person reads it; "" for parts.
-    text : str
-        What it means.
-    kind : Kind
-        A part with children, a field, coded data without structure of their own, or what is wrong here.
-    ancillary : bool
-        Whether it belongs to a section that RD figures leave out.
-    children : tuple of Node
-    """
-
-    name: str
-    offset: int
-    bytes: int
-    value: str = ""
-    text: str = ""
-    kind: Kind = Kind.PART
-    ancillary: bool = False
-    children: tuple[Node, ...] = ()
-
-    @property
-    def end(self) -> int:
-        """Offset behind the last byte."""
-        return self.offset + self.bytes
-
-    def walk(self) -> Iterator[Node]:
-        """Give the node itself and all below, depth first."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
-
-    def path_to(self, offset: int) -> tuple[Node, ...]:
-        """Nodes from here down to the smallest one that holds a byte; empty if it lies outside."""
-        if not self.offset <= offset < self.end:
-            return ()
-        below = next((path for child in self.children if (path := child.path_to(offset))), ())
-        return (self, *below)
+from codec.stream.video import is_video_stream
+from codec.stream.video.tree import video_tree
 
 
 def stream_tree(data: bytes, limits: DecodeLimits | None = None) -> Node:
-    """Read a stream into a tree; never raises for what is wrong with the data.
+    """Read a stream of either kind into a tree; never raises for what is wrong with the data.
 
     Parameters
     ----------
@@ -93,6 +31,8 @@ def stream_tree(data: bytes, limits: DecodeLimits | None = None) -> Node:
     Node
         The whole stream; its children cover every byte.
     """
+    if is_video_stream(data):
+        return video_tree(data) if limits is None else video_tree(data, limits)
     limits = limits or DecodeLimits()
     parts: list[Node] = []
     header: StreamHeader | None = None
@@ -108,7 +48,7 @@ def stream_tree(data: bytes, limits: DecodeLimits | None = None) -> Node:
     except (struct.error, BitstreamError) as error:
         trouble = trouble or (error if isinstance(error, BitstreamError) else None)
     if not parts:
-        parts.append(_trouble(data, 0, trouble))
+        parts.append(trouble_node(data, 0, trouble))
     if trouble is None:
         try:
             read_stream(data, limits)  # rules that span sections: order, counts
@@ -124,44 +64,11 @@ def _what(header: StreamHeader | None) -> str:
     return f"TNC still picture, {header.width_px} x {header.height_px} px {color}, QP {header.qp:g}"
 
 
-def _trouble(data: bytes, offset: int, error: BitstreamError | None) -> Node:
-    rest = len(data) - offset
-    return Node("unreadable", offset, rest, str(error) if error else "the stream ends here", kind=Kind.TROUBLE)
-
-
-def _fields(data: bytes, offset: int, fields: Sequence[Field], *, ancillary: bool = False) -> list[Node]:
-    """One node per declared field; raises `struct.error` where the data end before."""
-    nodes = []
-    for field, value in zip(fields, pack_format(fields).unpack_from(data, offset), strict=True):
-        bits = tuple(
-            Node(bit.name, offset, field.size, _bits_text(bit.of(value), bit.values), kind=Kind.FIELD)
-            for bit in field.bits
-        )
-        nodes.append(
-            Node(field.name, offset, field.size, field.show(value), field.text, Kind.FIELD, ancillary, children=bits)
-        )
-        offset += field.size
-    return nodes
-
-
-def _bits_text(value: int, names: Mapping[int, str]) -> str:
-    return f"{value} = {names[value]}" if value in names else str(value)
-
-
-def _checksum(data: bytes, start: int, offset: int, *, ancillary: bool = False) -> Node:
-    (stored,) = pack_format((CHECKSUM,)).unpack_from(data, offset)
-    found = google_crc32c.value(data[start:offset])
-    same = stored == found
-    value = f"{stored:08x}, matches" if same else f"{stored:08x}, but the data give {found:08x}"
-    kind = Kind.FIELD if same else Kind.TROUBLE
-    return Node(CHECKSUM.name, offset, CRC_BYTES, value, CHECKSUM.text, kind, ancillary)
-
-
 def _header(data: bytes) -> Node:
-    nodes = _fields(data, 0, PRELUDE)
+    nodes = field_nodes(data, 0, PRELUDE)
     start = nodes[-1].end
     end = start + data[start - 1]
-    nodes += _fields(data, start, HEADER)
+    nodes += field_nodes(data, start, HEADER)
     if end < nodes[-1].end:
         raise BitstreamError(f"{data[start - 1]} bytes are too few for a header", section="header", offset=start - 1)
     if end > nodes[-1].end:
@@ -169,7 +76,7 @@ def _header(data: bytes) -> Node:
         nodes.append(
             Node("later fields", later, end - later, data[later:end].hex(" "), "of a newer writer", Kind.FIELD)
         )
-    nodes.append(_checksum(data, 0, end))
+    nodes.append(checksum_node(data, 0, end))
     return Node("header", 0, nodes[-1].end, "", "what a decoder must know first", children=tuple(nodes))
 
 
@@ -182,11 +89,11 @@ def _sections(data: bytes, offset: int, header: StreamHeader | None, limits: Dec
         try:
             start, end = section_bounds(data, offset)
         except BitstreamError as error:
-            yield _trouble(data, offset, error)
+            yield trouble_node(data, offset, error)
             return
         if (count := count + 1) > limits.max_sections:
             more = BitstreamError(f"more than {limits.max_sections} sections", offset=offset)
-            yield _trouble(data, offset, more)
+            yield trouble_node(data, offset, more)
             return
         number = numbers.get(kind)
         if number is not None:
@@ -208,7 +115,7 @@ def _section(
         Node(TYPE.name, offset, 1, type_value, TYPE.text, Kind.FIELD, ancillary),
         Node("length", offset + 1, start - offset - 1, length, "of the payload, as LEB128", Kind.FIELD, ancillary),
         *_payload(data, start, end, kind, header, limits),
-        _checksum(data, offset, end, ancillary=ancillary),
+        checksum_node(data, offset, end, ancillary=ancillary),
     ]
     text = _section_text(kind, number, header)
     return Node(name, offset, end + CRC_BYTES - offset, "", text, ancillary=ancillary, children=tuple(children))
@@ -252,31 +159,11 @@ def _payload(
     return nodes
 
 
-def _analysis(data: bytes, start: int, limits: DecodeLimits) -> list[Node]:
-    size = len(data) - start
-    entries = tuple(
-        Node(key, start, size, _short(value), kind=Kind.FIELD, ancillary=True)
-        for key, value in sorted(decode_analysis(data[start:], limits).items())
-    )
-    text = "compressed JSON; everything below lies in these bytes"
-    return [Node("JSON object", start, size, f"{len(entries)} entries", text, Kind.CODED, True, entries)]
-
-
-def _short(value: object) -> str:
-    """A JSON value in one line."""
-    if isinstance(value, list) and value and isinstance(value[0], list):
-        return f"{len(value)} x {len(value[0])} values"
-    if isinstance(value, list) and len(value) > 8:
-        return f"{len(value)} values"
-    text = str(value)
-    return text if len(text) <= VALUE_CHARS else text[:VALUE_CHARS] + " ..."
-
-
 _READERS: Mapping[int, Callable[[bytes, int, DecodeLimits], list[Node]]] = {
-    SectionType.QP_MAP: lambda data, start, limits: _fields(data, start, QP_MAP),
-    SectionType.BRANCHES: lambda data, start, limits: _fields(data, start, BRANCHES),
-    SectionType.INR_BLOCK: lambda data, start, limits: _fields(data, start, INR_BLOCK),
-    SectionType.ANALYSIS: _analysis,
+    SectionType.QP_MAP: lambda data, start, limits: field_nodes(data, start, QP_MAP),
+    SectionType.BRANCHES: lambda data, start, limits: field_nodes(data, start, BRANCHES),
+    SectionType.INR_BLOCK: lambda data, start, limits: field_nodes(data, start, INR_BLOCK),
+    SectionType.ANALYSIS: analysis_nodes,
 }
 _CODED: Mapping[int, tuple[str, str]] = {
     SectionType.SLICE: ("symbols", "range-coded: z, then y"),

@@ -148,11 +148,12 @@ class SideWriter:
 
 
 class SideReader:
-    """Gives back what a `SideWriter` coded."""
+    """Gives back what a `SideWriter` coded, and counts its bits."""
 
     def __init__(self, statistics: Statistics, data: bytes) -> None:
         self._statistics = statistics
         self._coder: Any = range_decoder(data)
+        self.bits: dict[str, float] = {element.part: 0.0 for element in ELEMENTS}
 
     def code(self, element: Element, contexts: np.ndarray, symbols: np.ndarray | None = None) -> np.ndarray:
         """Read one batch."""
@@ -163,6 +164,7 @@ class SideReader:
             found = np.asarray(self._coder.decode(categorical_family(), rows)).astype(np.int64)
         except AssertionError as error:
             raise BitstreamError("what is known before symbols is damaged", section="frame") from error
+        self.bits[element.part] -= float(np.log2(rows[np.arange(found.size), found]).sum())
         self._statistics.note(element, contexts, found)
         return found
 
@@ -174,6 +176,7 @@ class SideReader:
             found = self._coder.decode(_uniform(), np.int32(1) << widths.astype(np.int32))
         except AssertionError as error:
             raise BitstreamError("what is known before symbols is damaged", section="frame") from error
+        self.bits[element.part] += float(widths.sum())
         return np.asarray(found).astype(np.int64)
 
 

@@ -20,8 +20,8 @@ from codec.stream.video import VIDEO_LIMITS, CodedFrame, VideoReader
 from codec.stream.video.reader import LostFrames
 from codec.tcm.analysis import analysis_maps
 from codec.tcm.checksum import planes_checksum
-from codec.tcm.latents import decode_latents
-from codec.tcm.maps import stream_maps
+from codec.tcm.latents import CountingStream, decode_latents
+from codec.tcm.maps import bits_map, stream_maps
 from codec.tcm.models import TcmModel, load_for
 from codec.tcm.motion.field import MotionField
 from codec.tcm.motion.interpolate import predict
@@ -58,8 +58,11 @@ class DecodedFrame:
         parts = self._parts
         if parts is None:
             return {}
-        noted = analysis_maps(parts.reader.analysis_of(parts.coded_frame), parts.format)
-        return noted | stream_maps(parts.format, parts.qp16_map, parts.offsets, parts.coded, parts.motion)
+        maps = analysis_maps(parts.reader.analysis_of(parts.coded_frame), parts.format)
+        maps |= stream_maps(parts.format, parts.qp16_map, parts.offsets, parts.coded, parts.motion)
+        if parts.block_bits is not None:
+            maps["bits"] = bits_map(parts.format, parts.block_bits)
+        return maps
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,13 +74,20 @@ class _Parts:
     offsets: np.ndarray
     coded: np.ndarray
     motion: MotionField | None
+    block_bits: np.ndarray | None = None
 
 
 class PictureDecoder:
-    """Decodes coded frames in order; keeps the last picture and what the next frame builds on."""
+    """Decodes coded frames in order; keeps the last picture and what the next frame builds on.
 
-    def __init__(self, reader: VideoReader, model: TcmModel) -> None:
-        self.reader, self.model = reader, model
+    Parameters
+    ----------
+    measure : bool
+        Whether bits are accounted for by syntax element and by block.
+    """
+
+    def __init__(self, reader: VideoReader, model: TcmModel, *, measure: bool = False) -> None:
+        self.reader, self.model, self._measure = reader, model, measure
         self.format = reader.header.format
         self._sides = SideCoder(padded(self.format.height_px) // 16, padded(self.format.width_px) // 16)
         self._reference: Planes | None = None
@@ -103,8 +113,9 @@ class PictureDecoder:
         if motion is not None and self._reference is not None:
             prediction = predict(self._reference, motion)
         side = FrameSide(base_qp16, torch.from_numpy(qp16_map), coded, motion)
+        counting = CountingStream(coded_frame.latents, coded.shape) if self._measure else None
         planes, memory = decode_latents(
-            self.model.of(key=key), coded_frame.latents, prediction, side, None if key else self._memory
+            self.model.of(key=key), coded_frame.latents, prediction, side, None if key else self._memory, counting
         )
         if header.checksum is not None and planes_checksum(planes) != header.checksum:
             self._reference = None
@@ -113,11 +124,26 @@ class PictureDecoder:
         self._memory = None if key else memory
         record = FrameRecord(
             coded_frame.index, header.type.letter, "", float(qp16_map.mean()) / QP_STEPS, base_qp16 / QP_STEPS,
-            8 * coded_frame.bytes, {}, 1.0 - float(coded.mean()),
+            8 * coded_frame.bytes, self._parts(coded_frame, counting), 1.0 - float(coded.mean()),
         )  # fmt: skip
         frame = planes.to_frame(self.format.height_px, self.format.width_px, self.format.bit_depth, coded_frame.index)
-        parts = _Parts(self.reader, coded_frame, self.format, qp16_map, offsets, coded, motion)
+        block_bits = None if counting is None else counting.block_bits
+        parts = _Parts(self.reader, coded_frame, self.format, qp16_map, offsets, coded, motion, block_bits)
         return DecodedFrame(frame, record, "", parts)
+
+    def _parts(self, coded_frame: CodedFrame, counting: CountingStream | None) -> dict[str, float]:
+        """Bits by syntax element, where they are measured."""
+        if counting is None:
+            return {}
+        symbols = {"z": counting.z_bits, "y": float(counting.block_bits.sum())}
+        return framing_bits(coded_frame) | dict(self._sides.bits) | symbols
+
+
+def framing_bits(coded_frame: CodedFrame) -> dict[str, float]:
+    """Bits of a frame that are neither side information nor symbols."""
+    checksum = 0.0 if coded_frame.header.checksum is None else 32.0
+    inside = 8.0 * (len(coded_frame.side) + len(coded_frame.latents))
+    return {"headers": 8.0 * coded_frame.bytes - inside - checksum, "checksum": checksum}
 
 
 class VideoDecoder:
@@ -135,6 +161,8 @@ class VideoDecoder:
         time, and told in `damage`; frames that are missing at the end are told only.
     model : TcmModel, optional
         The installed one that the stream names by default.
+    measure : bool
+        Whether records tell bits by syntax element, and maps the bits of each block.
 
     Attributes
     ----------
@@ -147,8 +175,9 @@ class VideoDecoder:
 
     def __init__(
         self, stream: str | Path | bytes, *, device: str = "auto", limits: DecodeLimits = VIDEO_LIMITS,
-        salvage: bool = False, model: TcmModel | None = None,
+        salvage: bool = False, model: TcmModel | None = None, measure: bool = False,
     ) -> None:  # fmt: skip
+        self._measure = measure
         self._file = None if isinstance(stream, bytes) else FileBytes(stream)
         source: ByteSource = stream if isinstance(stream, bytes) else self._file  # type: ignore[assignment]
         try:
@@ -176,7 +205,7 @@ class VideoDecoder:
             At the first damage, unless salvaging.
         """
         stop = self.frame_count if stop is None else min(stop, self.frame_count)
-        decoder = PictureDecoder(self.reader, self.model)
+        decoder = PictureDecoder(self.reader, self.model, measure=self._measure)
         trouble = ""
         for item in self.reader.frames(start):
             check(cancel)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from codec.stream.video import VIDEO_LIMITS, CodedFrame, VideoReader
 from codec.stream.video.header import VideoHeader
 from codec.stream.video.reader import LostFrames
 from codec.tcm.analysis import analysis_maps
+from codec.tcm.decoder import framing_bits
 from codec.tcm.maps import stream_maps
 from codec.tcm.models import load_for
 from codec.tcm.motion.field import INTRA
@@ -48,6 +49,9 @@ class FrameInfo:
         Where its section starts.
     psnr_db : tuple of float or None, or None
         Of Y, U and V as the encoder noted it, not to be trusted.
+    bits_by_part : mapping of str to float
+        Bits of framing and side information by `codec.tcm.results.PARTS`, and those of all "symbols"; only decoding
+        tells z from y.
     """
 
     index: int
@@ -59,6 +63,7 @@ class FrameInfo:
     offset: int
     checksum: str | None
     psnr_db: tuple[float | None, ...] | None = None
+    bits_by_part: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
         """The entry of `tnc info --json --frames`."""
@@ -66,6 +71,7 @@ class FrameInfo:
             "index": self.index, "type": self.type, "qp": self.qp, "bits": self.bits, "skipped": self.skipped,
             "intra": self.intra, "offset": self.offset, "checksum": self.checksum,
             "psnr_db": None if self.psnr_db is None else list(self.psnr_db),
+            "bits_by_part": {name: round(bits, 1) for name, bits in self.bits_by_part.items()},
         }  # fmt: skip
 
 
@@ -100,6 +106,13 @@ class VideoStreamInfo:
     def kbps(self) -> float:
         """Kilobits per second, ancillary sections left out."""
         return 8.0 * self.rd_bytes / max(1, self.header.frame_count) * float(self.header.format.fps) / 1000.0
+
+    def bits_by_part(self) -> dict[str, float]:
+        """Bits over all frames that are listed, by syntax element."""
+        total: Counter[str] = Counter()
+        for frame in self.frames:
+            total.update(frame.bits_by_part)
+        return dict(total)
 
     def to_json(self) -> dict[str, object]:
         """The object that `tnc info --json` prints."""
@@ -172,13 +185,13 @@ def _listed(reader: VideoReader, *, sides: bool) -> Iterator[tuple[FrameInfo | N
             if isinstance(coded, CodedFrame):
                 yield None, coded
         return
-    for coded, known, qp16_map in _sides(reader):
+    for coded, known, qp16_map, bits in _sides(reader):
         checksum, motion = coded.header.checksum, known.motion
         yield FrameInfo(
             coded.index, coded.header.type.letter, float(qp16_map.mean()) / QP_STEPS, 8 * coded.bytes,
             1.0 - float(known.coded.mean()), 1.0 if motion is None else float((motion.mode == INTRA).mean()),
             coded.offset, None if checksum is None else f"{checksum:08x}",
-            _psnr_db(reader.analysis_of(coded)),
+            _psnr_db(reader.analysis_of(coded)), {**framing_bits(coded), **bits, "symbols": 8.0 * len(coded.latents)},
         ), coded  # fmt: skip
 
 
@@ -201,7 +214,7 @@ def side_maps(
     try:
         reader = VideoReader(source, limits)
         format_ = reader.header.format
-        for coded, known, qp16_map in _sides(reader):
+        for coded, known, qp16_map, _ in _sides(reader):
             maps = analysis_maps(reader.analysis_of(coded), format_)
             yield coded.index, maps | stream_maps(format_, qp16_map, known.offsets, known.coded, known.motion)
     finally:
@@ -209,7 +222,8 @@ def side_maps(
             file.close()
 
 
-def _sides(reader: VideoReader) -> Iterator[tuple[CodedFrame, SideInfo, np.ndarray]]:
+def _sides(reader: VideoReader) -> Iterator[tuple[CodedFrame, SideInfo, np.ndarray, Mapping[str, float]]]:
+    """Every frame with what is known of it before its symbols, its QPs, and the bits of that by part."""
     sides = SideCoder(*grid(reader.header.format))
     for coded in reader.frames():
         if isinstance(coded, LostFrames):
@@ -217,7 +231,7 @@ def _sides(reader: VideoReader) -> Iterator[tuple[CodedFrame, SideInfo, np.ndarr
         info = sides.decode(coded.side, key=coded.is_key)
         base = reader.header.base_qp16 if coded.header.base_qp16 is None else coded.header.base_qp16
         qp16 = np.clip(base + QP_STEPS * info.offsets.astype(np.int64), 0, round(QP_MAX * QP_STEPS))
-        yield coded, info, qp16
+        yield coded, info, qp16, sides.bits
 
 
 def grid(format_: VideoFormat) -> tuple[int, int]:

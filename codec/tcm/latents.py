@@ -110,6 +110,35 @@ class FromStream:
         return scatter(self.decoder.decode(gather(tables, step)), step, mean16)
 
 
+class CountingStream(FromStream):
+    """Decoder that also accounts for the bits of what it reads.
+
+    Attributes
+    ----------
+    z_bits : float
+    block_bits : numpy.ndarray
+        `(h, w)` float64 ideal bits of y by block.
+    """
+
+    def __init__(self, payload: bytes, shape: tuple[int, ...]) -> None:
+        super().__init__(payload)
+        self.z_bits = 0.0
+        self.block_bits = np.zeros(shape)
+
+    def z_symbols(self, tables: np.ndarray) -> torch.Tensor:
+        """Read z."""
+        symbols = super().z_symbols(tables)
+        self.z_bits = float(symbol_bits(symbols.numpy(), tables).sum())
+        return symbols
+
+    def y_symbols(self, mean16: torch.Tensor, tables: torch.Tensor, group: slice, step: torch.Tensor) -> torch.Tensor:
+        """Read one pass."""
+        symbols = super().y_symbols(mean16, tables, group, step)
+        bits = symbol_bits(gather(symbols, step), gather(tables, step))
+        self.block_bits[step.cpu().numpy()] += bits.reshape(symbols.shape[-1], -1).sum(0)  # by position
+        return symbols
+
+
 def gather(values: torch.Tensor, step: torch.Tensor) -> np.ndarray:
     """`(h, w, size)` to one row: channel by channel, the positions of `step` row by row; int16."""
     return values[step].T.to(torch.int16).cpu().numpy().ravel()
@@ -123,16 +152,18 @@ def scatter(row: np.ndarray, step: torch.Tensor, like: torch.Tensor) -> torch.Te
 
 
 def decode_latents(
-    model: FrameModel, payload: bytes, prediction: Planes | None, side: FrameSide, memory: Memory | None
-) -> tuple[Planes, Memory]:
-    """Decode one frame from its payload."""
+    model: FrameModel, payload: bytes, prediction: Planes | None, side: FrameSide, memory: Memory | None,
+    source: FromStream | None = None,
+) -> tuple[Planes, Memory]:  # fmt: skip
+    """Decode one frame from its payload, by a source of its own where one is given."""
     with torch.inference_mode():
-        decoded = walk(model, prediction, side, memory, FromStream(payload))
+        decoded = walk(model, prediction, side, memory, source or FromStream(payload))
         return reconstruct(model, decoded, prediction, side), decoded.memory
 
 
 __all__ = [
     "MAX_SYMBOL",
+    "CountingStream",
     "Decoded",
     "FromStream",
     "SymbolEncoder",

@@ -66,7 +66,7 @@ def cost_maps(
     rows, cols = grid_of(format_)
     error = _luma_mse(current, reconstruction)[:rows, :cols]
     maps = [
-        BlockMap("bits", "Bits per block", "bit", BLOCK, bits[:rows, :cols]),
+        bits_map(format_, bits),
         BlockMap("mse", "Squared error of luma", "code values²", BLOCK, error / 16, color_map="magma"),
         BlockMap("psnr", "PSNR of luma per block", "dB", BLOCK, _psnr(error), color_map="cividis"),
     ]
@@ -77,6 +77,12 @@ def cost_maps(
             BlockMap("residual_energy", "Energy of the residual of luma", "dB", BLOCK, energy_db, color_map="inferno")
         )
     return {one.id: one for one in maps}
+
+
+def bits_map(format_: VideoFormat, bits: np.ndarray) -> BlockMap:
+    """Map of the bits of symbols, given on the grid of the padded picture."""
+    rows, cols = grid_of(format_)
+    return BlockMap("bits", "Bits per block", "bit", BLOCK, bits[:rows, :cols])
 
 
 def _luma_mse(a: Planes, b: Planes) -> np.ndarray:

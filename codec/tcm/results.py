@@ -31,7 +31,8 @@ class FrameRecord:
     bits : int
         Of its section in the stream, framing included; its analysis is not.
     bits_by_part : mapping of str to float
-        By `PARTS`; whole numbers for headers and checksum, ideal code lengths for the others. Empty at a decoder.
+        By `PARTS`; whole numbers for headers and checksum, ideal code lengths for the others. Empty at a decoder that
+        does not measure.
     skipped : float
         Share of the blocks without symbols.
     psnr_y_db, psnr_u_db, psnr_v_db : float or None

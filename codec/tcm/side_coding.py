@@ -74,11 +74,14 @@ class SideCoder:
     ----------
     statistics : Statistics
         Of the group of frames.
+    bits : mapping of str to float
+        Ideal code lengths by part, of the frame that was decoded last.
     """
 
     def __init__(self, rows: int, cols: int) -> None:
         self._shape = rows, cols
         self.statistics = Statistics()
+        self.bits: Mapping[str, float] = {}
         self._before: SideInfo | None = None
 
     def encode(self, info: SideInfo) -> CodedSide:
@@ -113,8 +116,11 @@ class SideCoder:
             offsets = decode_qp_map(payload, *self._shape)
             info = SideInfo(None, np.ones(self._shape, bool), offsets)
             self._start(info)
+            self.bits = {"qp": 8.0 * len(payload)}
             return info
-        info = _walk(SideReader(self.statistics, payload), self._known(), None)
+        reader = SideReader(self.statistics, payload)
+        info = _walk(reader, self._known(), None)
+        self.bits = reader.bits
         self.statistics.finish_frame()
         self._before = info
         return info
