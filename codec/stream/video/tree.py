@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from codec.errors import BitstreamError
@@ -146,7 +146,7 @@ def _section(data: bytes, offset: int, start: int, end: int, count: _Count) -> N
     return Node(name, offset, end + CRC_BYTES - offset, "", text, ancillary=ancillary, children=tuple(children))
 
 
-_TEXTS = {
+_TEXTS: Mapping[int, str] = {
     SectionType.ANALYSIS: "what the encoder noted of the frame before it; not counted in RD figures",
     SectionType.INDEX: "where key frames are; a decoder can do without",
 }
