@@ -135,8 +135,8 @@ def _scale(block_map: BlockMap) -> int:
 
 
 def _declared(number: int, block_map: BlockMap, scale: int) -> list[str]:
-    name = "_".join(filter(None, (_word(block_map.name), f"x{scale}" if scale > 1 else "", _word(block_map.unit)
-                                  if block_map.unit else "")))  # fmt: skip
+    unit = _word(block_map.unit.replace("%", "percent")) if block_map.unit else ""
+    name = "_".join(filter(None, (_word(block_map.name), f"x{scale}" if scale > 1 else "", unit)))
     if block_map.labels:
         colors = (CATEGORIES[i % len(CATEGORIES)] for i in range(len(block_map.labels)))
         lines = [f"%;type;{number};{name};map;"]

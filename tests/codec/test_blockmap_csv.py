@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from codec.blockmap import BlockMap
-from codec.blockmap_csv import write_yuview_csv, yuview_csv
+from codec.blockmap_csv import ClipCsv, write_yuview_csv, yuview_csv
 from codec.errors import InputError
 
 
-def parse(text: str) -> tuple[dict[int, list[str]], dict[int, dict[tuple[int, ...], list[int]]]]:
+def parse(text: str, picture: int = 0) -> tuple[dict[int, list[str]], dict[int, dict[tuple[int, ...], list[int]]]]:
     """As YUView's own reader does it: header lines start with %, numbers are whole, blanks are dropped."""
     types: dict[int, list[str]] = {}
     values: dict[int, dict[tuple[int, ...], list[int]]] = {}
@@ -25,9 +25,9 @@ def parse(text: str) -> tuple[dict[int, list[str]], dict[int, dict[tuple[int, ..
                 types[current].append(";".join(items[1:]))
             continue
         poc, *place, type_id = (int(item) for item in items[:6])
-        assert poc == 0
         assert type_id in types, "a type is declared before its data"
-        values.setdefault(type_id, {})[tuple(place)] = [int(item) for item in items[6:]]
+        if poc == picture:
+            values.setdefault(type_id, {})[tuple(place)] = [int(item) for item in items[6:]]
     return types, values
 
 
@@ -70,3 +70,34 @@ def test_written_to_a_file_or_refused(tmp_path: Path) -> None:
     assert (tmp_path / "s.csv").read_text().startswith("%;syntax-version;v1.2\n%;seq-specs;p;0;16;16;0;\n")
     with pytest.raises(InputError, match="no block maps"):
         write_yuview_csv([], tmp_path / "t.csv", "p", 16, 16)
+
+
+def test_a_clip_is_one_file_with_a_picture_number_in_every_line(tmp_path: Path) -> None:
+    with ClipCsv(tmp_path / "clip.csv", "a clip", 16, 30) as table:
+        for index, qp in enumerate((30.25, 28.0, 35.5)):
+            maps = {"qp": BlockMap("qp", "QP", "", (16, 16), np.array([[qp, qp + 1]]))}
+            if index:  # a key frame has no vectors
+                maps["mv"] = BlockMap("mv", "Motion", "px", (16, 16), np.array([[[0.25, index], [0, 0]]]))
+            table.add(index, maps)
+        assert not (tmp_path / "clip.csv").exists(), "the header waits for the last frame"
+    text = (tmp_path / "clip.csv").read_text()
+    assert text.startswith("%;syntax-version;v1.2\n%;seq-specs;a_clip;0;30;16;0;\n")
+    pictures = [int(line.split(";")[0]) for line in text.splitlines() if not line.startswith("%")]
+    assert pictures == [0, 0, 1, 1, 1, 1, 2, 2, 2, 2]
+    types, first = parse(text, 0)
+    assert first == {0: {(0, 0, 16, 16): [3025], (16, 0, 14, 16): [3125]}}
+    assert types[0][:3] == ["QP_x100", "range", "defaultRange;2800;3650;jet"], "one range for all frames"
+    _, last = parse(text, 2)
+    factor = int(types[1][3].split(";")[1])
+    assert [number / factor for number in last[1][(0, 0, 16, 16)]] == [0.25, 2]
+
+
+def test_a_clip_that_breaks_off_leaves_no_file(tmp_path: Path) -> None:
+    def break_off() -> None:
+        with ClipCsv(tmp_path / "clip.csv", "clip", 16, 16) as table:
+            table.add(0, {"qp": BlockMap("qp", "QP", "", (16, 16), np.full((1, 1), 32.0))})
+            raise InputError("the clip ends early")
+
+    with pytest.raises(InputError, match="the clip ends early"):
+        break_off()
+    assert list(tmp_path.iterdir()) == []
