@@ -81,7 +81,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="METRIC=LOW:HIGH",
-        help="integrate a BD-rate over these qualities only (psnr_rgb_db=30:40), BD-PSNR over these rates (bpp=0.1:1)",
+        help="integrate a BD-rate over these qualities only (psnr_rgb_db=30:40), or BD-PSNR over these rates and "
+        "BD-rates over what the reference reaches there (bpp=0.02:0.4)",
     )
     parser.add_argument(
         "--rate", choices=("bpp", "bytes"), default="bpp", help="horizontal axis of the plots (%(default)s)"

@@ -10,7 +10,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -86,6 +86,46 @@ def bd_psnr(
     return _bd(ref_points, test_points, interpolation, within, over_rate=True)
 
 
+def qualities_between(points: Sequence[Point], rates: Range, interpolation: Interpolation = "pchip") -> Range | None:
+    """Qualities that a curve has between two rates, as far as it reaches; None where it does not reach them at all.
+
+    Parameters
+    ----------
+    points : sequence of (rate, quality)
+        As for `bd_rate`.
+    rates : (low, high)
+    interpolation : {"pchip", "akima"}
+        Of quality over log-rate.
+    """
+    check_bd(interpolation, rates)
+    known, qualities, reason = _curve(points)
+    if reason:
+        return None
+    low, high = max(rates[0], float(known[0])), min(rates[1], float(known[-1]))
+    if not low < high:
+        return None
+    curve, _ = _interpolators([known, qualities] * 2, interpolation, over_rate=True)
+    return float(curve(math.log10(low))), float(curve(math.log10(high)))
+
+
+def _interpolators(
+    curves: Sequence[np.ndarray], interpolation: Interpolation, *, over_rate: bool
+) -> tuple[Any, Any]:  # fmt: skip
+    """Reference and test curve as functions with an `integrate`: quality over log-rate, or log-rate over quality.
+
+    `curves` holds rates and qualities of the one, then of the other.
+    """
+    import bjontegaard
+
+    function = bjontegaard.bd_psnr if over_rate else bjontegaard.bd_rate
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _, ref, test = function(
+            *curves, interpolation, require_matching_points=False, interpolators=True, min_overlap=0
+        )
+    return ref, test
+
+
 def _bd(
     ref: Sequence[Point], test: Sequence[Point], interpolation: Interpolation, within: Range | None, *, over_rate: bool
 ) -> BdResult:
@@ -106,14 +146,7 @@ def _bd(
     if not low < high:
         return BdResult(None, "the curves do not reach the chosen range", interpolation=interpolation)
 
-    import bjontegaard
-
-    function = bjontegaard.bd_psnr if over_rate else bjontegaard.bd_rate
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        _, ref_curve, test_curve = function(
-            *curves, interpolation, require_matching_points=False, interpolators=True, min_overlap=0
-        )
+    ref_curve, test_curve = _interpolators(curves, interpolation, over_rate=over_rate)
     # The package integrates over all that overlaps; its interpolators serve any part of that.
     start, end = (math.log10(low), math.log10(high)) if over_rate else (low, high)
     mean = float(test_curve.integrate(start, end) - ref_curve.integrate(start, end)) / (end - start)

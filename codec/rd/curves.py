@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Literal
 
 from codec.errors import SettingsError
-from codec.metrics.bd import BdResult, Interpolation, Point, Range, bd_psnr, bd_rate, check_bd
+from codec.metrics.bd import BdResult, Interpolation, Point, Range, bd_psnr, bd_rate, check_bd, qualities_between
 from codec.metrics.measure import METRICS
 from codec.rd.rows import RdRow
 from codec.rd.style import CODECS, family_of
@@ -31,8 +31,9 @@ class BdOptions:
     interpolation : {"pchip", "akima"}
         Of log-rate over quality.
     ranges : mapping of str to (low, high)
-        Per metric the range of qualities (on its axis), and under "bpp" the range of rates of BD-PSNR, to integrate
-        over; all that two curves share where none is given.
+        Per metric the range of qualities (on its axis) to integrate over, and under "bpp" a range of rates: that of
+        BD-PSNR, and for metrics without a range of their own the qualities that the reference has there. All that two
+        curves share where none is given.
     """
 
     interpolation: Interpolation = "pchip"
@@ -245,11 +246,20 @@ def _bd_row(curve: Curve, reference: Curve, options: BdOptions) -> BdRow:
     rate: dict[str, dict[str, BdResult]] = {}
     for metric in METRICS:
         pairs = {name: _pair(reference, curve, name, metric) for name in both}
-        within = options.ranges.get(metric)
-        rate[metric] = {name: bd_rate(*pair, how, within) for name, pair in pairs.items() if all(pair)}
+        rate[metric] = {
+            name: bd_rate(*pair, how, _within(options, metric, pair[0])) for name, pair in pairs.items() if all(pair)
+        }
     psnr = {name: bd_psnr(*_pair(reference, curve, name, main), how, options.ranges.get("bpp")) for name in both}
-    average = bd_rate(reference.average(main, both), curve.average(main, both), how, options.ranges.get(main))
+    means = reference.average(main, both)
+    average = bd_rate(means, curve.average(main, both), how, _within(options, main, means))
     return BdRow(curve, reference, rate, psnr, average, main)
+
+
+def _within(options: BdOptions, metric: str, reference: Sequence[Point]) -> Range | None:
+    """Qualities to integrate over."""
+    if metric in options.ranges or "bpp" not in options.ranges:
+        return options.ranges.get(metric)
+    return qualities_between(reference, options.ranges["bpp"], options.interpolation)
 
 
 def _pair(reference: Curve, curve: Curve, picture: str, metric: str) -> tuple[list[Point], list[Point]]:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scipy.interpolate import Akima1DInterpolator, PchipInterpolator
 
 from codec.errors import SettingsError
-from codec.metrics.bd import bd_psnr, bd_rate
+from codec.metrics.bd import bd_psnr, bd_rate, qualities_between
 from codec.metrics.ms_ssim import ms_ssim_db
 
 CURVE = [(0.2, 28.0), (0.45, 31.0), (0.9, 34.5), (1.6, 37.6), (2.9, 41.0)]
@@ -73,6 +73,17 @@ def test_a_range_of_qualities_is_the_integral_over_it(method: Literal["pchip", "
     psnr = bd_psnr(CURVE, test, method, (0.5, 1.2))
     assert psnr.value == pytest.approx(float(np.mean(curves[1](rates) - curves[0](rates))), abs=1e-3)
     assert (psnr.low, psnr.high) == (0.5, 1.2)
+
+
+@methods
+def test_qualities_between_rates(method: Literal["pchip", "akima"]) -> None:
+    assert qualities_between(CURVE, (0.45, 1.6), method) == pytest.approx((31.0, 37.6))
+    assert qualities_between(CURVE, (0.01, 9), method) == pytest.approx((28, 41)), "as far as the curve reaches"
+    low, high = qualities_between(CURVE, (0.3, 1.0), method) or (0, 0)
+    assert 28 < low < 31
+    assert 34.5 < high < 37.6
+    assert qualities_between(CURVE, (3, 4), method) is None
+    assert qualities_between(CURVE[:3], (0.3, 1), method) is None
 
 
 def test_a_range_that_the_curves_reach_in_part_or_not_at_all() -> None:

@@ -87,7 +87,10 @@ def test_bd_options(rows: list[RdRow]) -> None:
     tnc = bd_table(curves, curves[1], options)[0]
     ranged = tnc.rate["psnr_rgb_db"]["a.png"]
     assert (ranged.low, ranged.high, ranged.interpolation) == (30, 35, "akima")
-    assert tnc.rate["psnr_y_db"]["a.png"].low == 29
+    at_rates = tnc.rate["psnr_y_db"]["a.png"]
+    assert 29 < at_rates.low < 32.5, "what the reference has at 0.3 bpp, between 0.2 and 0.38"
+    assert 36 < at_rates.high < 39.5
+    assert (at_rates.value, at_rates.overlap) == (pytest.approx(-20), 1)
     assert (tnc.psnr["a.png"].low, tnc.psnr["a.png"].high) == (0.3, 1.0)
     assert (tnc.average.low, tnc.average.high) == (30, 35)
     with pytest.raises(SettingsError, match="unknown"):
