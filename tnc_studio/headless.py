@@ -19,8 +19,9 @@ from codec.rd.same_bytes import Match
 from codec.resources import resource
 from codec.run import Run
 from tnc_studio.app import SAMPLE, make_application, open_database
+from tnc_studio.model.messages import Severity
 from tnc_studio.model.renditions import ORIGINAL, TNC, State
-from tnc_studio.model.session import Session, Severity
+from tnc_studio.model.session import Session
 from tnc_studio.services.jobs import limit_torch_threads
 from tnc_studio.services.qt_log import QtLog
 from tnc_studio.services.store import Store

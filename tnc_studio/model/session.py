@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
 
 from codec.blockmap import BlockMap
@@ -17,9 +16,11 @@ from tnc_studio.model.curves import Curves, Metric
 from tnc_studio.model.history import History
 from tnc_studio.model.lab import Lab
 from tnc_studio.model.log import Log
+from tnc_studio.model.messages import Message, Severity
 from tnc_studio.model.observer import Event
 from tnc_studio.model.offer import Offer
-from tnc_studio.model.offsets import BLOCK_PX, Brush
+from tnc_studio.model.offsets import Brush
+from tnc_studio.model.overlay import Overlay
 from tnc_studio.model.renditions import ORIGINAL, STREAM, TCM, TNC, VARIANT_PREFIX, DisplayImage, Rendition
 from tnc_studio.model.scenes import Story
 from tnc_studio.model.settings import OWN, Tuning
@@ -31,63 +32,6 @@ PAIR = 2
 """Panes of a wipe and of a blind pair."""
 DEFAULT_PANES = (TNC, "bpg", "vvc", ORIGINAL)
 DEFAULT_PANE_COUNT = 3
-
-
-class Severity(StrEnum):
-    """How a message is coloured."""
-
-    INFO = "info"
-    ERROR = "error"
-
-
-@dataclass(frozen=True)
-class Message:
-    """One line for the message bar.
-
-    Attributes
-    ----------
-    text : str
-        What happened, in one line.
-    severity : Severity
-        Information or error.
-    details : str
-        What "Copy details" puts on the clipboard.
-    action : str
-        Id of the action that a button beside it offers; "" for none.
-    """
-
-    text: str
-    severity: Severity = Severity.INFO
-    details: str = ""
-    action: str = ""
-
-
-@dataclass(frozen=True)
-class Overlay:
-    """Which block map lies over the panes.
-
-    Attributes
-    ----------
-    map_id : str
-        Id of the map; "" for none.
-    opacity : float
-        Of its colours, 0..1.
-    values, hatching : bool
-        Whether values are written where there is room, and categories hatched.
-    ranges : mapping of str to (float, float)
-        Ends of the colour bar that the user chose, by map id.
-    """
-
-    map_id: str = ""
-    opacity: float = 0.6
-    values: bool = True
-    hatching: bool = True
-    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-
-    @property
-    def chosen_range(self) -> tuple[float, float] | None:
-        """Ends chosen for the present map."""
-        return self.ranges.get(self.map_id)
 
 
 class Session:
@@ -342,25 +286,6 @@ class Session:
         self.plan_maps = dict(maps)
         self.maps_changed.emit()
 
-    def overlay_map(self, rendition_id: str) -> BlockMap | None:
-        """Chosen block map as it lies over a rendition: its own, else a planned one on TNC and the original."""
-        map_id = self.overlay.map_id
-        if not map_id:
-            return None
-        rendition, planned = self.rendition(rendition_id), self.plan_maps.get(map_id)
-        own = rendition.block_map(map_id)
-        if rendition_id not in (self.own_id, ORIGINAL) or (own is not None and map_id not in rendition.stale_maps):
-            return own
-        return planned if planned is not None else own
-
-    def overlay_maps(self) -> dict[str, BlockMap]:
-        """Every block map that can be shown now: those of our codec and of the panes, and the planned ones."""
-        maps: dict[str, BlockMap] = {}
-        for id_ in (self.own_id, *self.visible_ids):
-            maps = {**self.rendition(id_).all_maps, **maps}
-        stale = self.rendition(self.own_id).stale_maps
-        return maps | {id_: one for id_, one in self.plan_maps.items() if id_ not in maps or id_ in stale}
-
     def set_brush(self, **changes: object) -> None:
         """Change the brush."""
         brush = replace(self.brush, **changes)  # type: ignore[arg-type]
@@ -381,16 +306,6 @@ class Session:
         if chosen != self.selected:
             self.selected = chosen
             self.selection_changed.emit()
-
-    @property
-    def selected_frame(self) -> tuple[int, int, int, int] | None:
-        """(top, left, height, width) of the selected block, on the grid of the chosen map or of 16 px; None without."""
-        if self.selected is None or self.presenting:
-            return None
-        shown = self.overlay_maps().get(self.overlay.map_id)
-        height, width = shown.block_px if shown is not None else (BLOCK_PX, BLOCK_PX)
-        top, left = self.selected[1] // height * height, self.selected[0] // width * width
-        return top, left, min(height, self.view.height_px - top), min(width, self.view.width_px - left)
 
     def add_row(self, row: RdRow) -> None:
         """Add a real encode to the curves."""

@@ -16,10 +16,11 @@ from tnc_studio.model.compare import Compare, next_gain
 from tnc_studio.model.curves import Metric
 from tnc_studio.model.history import KeptRun
 from tnc_studio.model.lab import LabPlan, RdView
+from tnc_studio.model.overlay import Overlay
 from tnc_studio.model.plain import from_plain, to_plain
 from tnc_studio.model.renditions import ORIGINAL
 from tnc_studio.model.scenes import Region, Scene
-from tnc_studio.model.session import Overlay, Session
+from tnc_studio.model.session import Session
 from tnc_studio.model.settings import Tuning
 from tnc_studio.model.viewstate import SCALE_MAX, SCALE_MIN
 

@@ -17,11 +17,12 @@ from codec.video.frame import VideoFormat
 from codec.video.raw import guess_raw
 from codec.video.source import RAW_SUFFIXES, VideoSource, open_video
 from tnc_studio.model.clip import FrameRecord
+from tnc_studio.model.messages import Severity
 from tnc_studio.model.moment import Moment, Totals
 from tnc_studio.model.observer import Event
 from tnc_studio.model.raw import RawFormat
 from tnc_studio.model.renditions import ORIGINAL, DisplayImage, Rendition, State
-from tnc_studio.model.session import Session, Severity
+from tnc_studio.model.session import Session
 from tnc_studio.model.source import Source
 from tnc_studio.services.frame_cache import ShownFrame
 from tnc_studio.services.jobs import ANCHORS, FILES, JobService

@@ -12,6 +12,7 @@ from codec.metrics.difference import error_histogram
 from codec.stream.blocks import Block, split
 from tnc_studio.model.renditions import ORIGINAL, TNC, DisplayImage
 from tnc_studio.model.session import Session
+from tnc_studio.model.shown_maps import overlay_maps, selected_frame
 from tnc_studio.services.variants import VARIANTS
 
 REACH = 24
@@ -61,11 +62,11 @@ class BlockDetail:
 def inspect_block(session: Session) -> BlockDetail | None:
     """Look into the selected block; None without a selection."""
     source = session.source
-    window = session.selected_frame
+    window = selected_frame(session)
     if session.selected is None or source is None or window is None:
         return None
     x, y = session.selected
-    maps, stale = session.overlay_maps(), session.rendition(session.own_id).stale_maps
+    maps, stale = overlay_maps(session), session.rendition(session.own_id).stale_maps
     decoded = session.rendition(TNC).picture
     histogram = None
     if source.has_original and decoded is not None:

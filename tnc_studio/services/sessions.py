@@ -14,8 +14,9 @@ import codec
 from codec.errors import CodecError, InputError
 from codec.files import make_folder, write_bytes
 from codec.jobs import CancelToken, Progress
+from tnc_studio.model.messages import Severity
 from tnc_studio.model.observer import Event
-from tnc_studio.model.session import Session, Severity
+from tnc_studio.model.session import Session
 from tnc_studio.model.snapshot import RunRef, SessionDocument, SourceRef, apply_parts, elsewhere, parts_of
 from tnc_studio.model.source import Source
 from tnc_studio.services.clips import ClipService

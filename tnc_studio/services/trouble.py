@@ -7,7 +7,8 @@ import traceback
 
 import codec
 from codec.errors import CodecError
-from tnc_studio.model.session import Session, Severity
+from tnc_studio.model.messages import Severity
+from tnc_studio.model.session import Session
 
 
 def report(session: Session, error: BaseException, doing: str) -> None:

@@ -9,21 +9,17 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QScrollArea,
     QSlider,
     QSpinBox,
-    QVBoxLayout,
     QWidget,
 )
 
-from codec.quality import QP_MAX, QP_MIN
 from codec.tcm.lookahead.settings import KNOBS, Knob
-from tnc_studio.model.settings import SLIDER_QP_MAX, SLIDER_QP_MIN, SLIDER_STEPS_PER_QP
 from tnc_studio.services.studio import Studio
 from tnc_studio.theme.tokens import SPACE_S
+from tnc_studio.views.qp_controls import QpBox, QpSlider
 from tnc_studio.views.rival_section import RivalSection
-from tnc_studio.views.tuning import QpBox
-from tnc_studio.views.widgets import Section, muted_label
+from tnc_studio.views.widgets import Section, SectionsPanel, muted_label
 
 STRENGTHS = ("aq", "cutree", "noise")
 MAP_OF = {"aq": "aq_texture", "cutree": "cutree", "noise": "aq_noise"}
@@ -93,30 +89,18 @@ class KnobRow(QWidget):
                 self.slider.setValue(round(value / self._knob.step))
 
 
-class ClipTuningPanel(QScrollArea):
+class ClipTuningPanel(SectionsPanel):
     """Controls of a clip. They call the studio and follow the session's events."""
 
     def __init__(self, studio: Studio, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._studio = studio
         self._session = studio.session
-        body = QWidget()
-        body.setObjectName("dockBody")
-        self.setWidget(body)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QScrollArea.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.verticalScrollBar().setAccessibleName("Scroll the panel")
-        column = QVBoxLayout(body)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
         self.knobs = {knob.id: KnobRow(studio, knob) for knob in KNOBS}
         self.rivals = RivalSection(studio)
-        for section in (self._make_quality(), self._make_range(), self.rivals, self._make_strengths(),
-                        self._make_structure()):  # fmt: skip
-            column.addWidget(section)
-        column.addStretch(1)
-        self.setMinimumWidth(264)
+        self.add_sections(
+            self._make_quality(), self._make_range(), self.rivals, self._make_strengths(), self._make_structure()
+        )  # fmt: skip
         session = self._session
         for event in (session.tuning_changed, session.clip.opened, session.clip.span_changed):
             event.connect(self.refresh)
@@ -128,21 +112,9 @@ class ClipTuningPanel(QScrollArea):
 
     def _make_quality(self) -> Section:
         section = Section("TCM quality")
-        self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.slider.setRange(round(SLIDER_QP_MIN * SLIDER_STEPS_PER_QP), round(SLIDER_QP_MAX * SLIDER_STEPS_PER_QP))
-        self.slider.setPageStep(2 * SLIDER_STEPS_PER_QP)
-        self.slider.setTickPosition(QSlider.TickPosition.TicksBelow)
-        self.slider.setTickInterval(6 * SLIDER_STEPS_PER_QP)
-        self.slider.setAccessibleName("QP of the clip")
-        self.slider.setToolTip("QP: left is finer and larger, right is coarser and smaller ( [ and ] )")
-        self.slider.valueChanged.connect(lambda value: self._studio.set_qp(value / SLIDER_STEPS_PER_QP))
-        self.qp = QpBox()
-        self.qp.setRange(QP_MIN, QP_MAX)
-        self.qp.setDecimals(4)
-        self.qp.setKeyboardTracking(False)
-        self.qp.setAccessibleName("QP of the clip, in steps of a sixteenth")
-        self.qp.setToolTip("QP in steps of 1/16")
-        self.qp.valueChanged.connect(lambda value: self._studio.set_qp(value))
+        self.slider, self.qp = QpSlider("QP of the clip"), QpBox("QP of the clip")
+        for control in (self.slider, self.qp):
+            control.chosen.connect(self._studio.set_qp)
         self.lmbda = muted_label()
         self.lmbda.setAccessibleName("Lambda of the clip")
         line = QHBoxLayout()
@@ -216,9 +188,8 @@ class ClipTuningPanel(QScrollArea):
     def refresh(self) -> None:
         """Show the present settings."""
         tuning, clip = self._session.tuning.clip, self._session.clip
-        with QSignalBlocker(self.slider), QSignalBlocker(self.qp):
-            self.slider.setValue(round(tuning.qp * SLIDER_STEPS_PER_QP))
-            self.qp.setValue(tuning.qp)
+        for control in (self.slider, self.qp):
+            control.show_qp(tuning.qp)
         self.lmbda.setText(f"\u03bb {tuning.lmbda:.4g}")
         for row in self.knobs.values():
             row.refresh()

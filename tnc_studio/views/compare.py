@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSt
 from tnc_studio.model.blind import Side
 from tnc_studio.model.compare import CompareMode
 from tnc_studio.model.session import PANES_MAX, Session
+from tnc_studio.model.shown_maps import selected_frame
 from tnc_studio.services.studio import Studio
 from tnc_studio.theme.tokens import SPACE_M, SPACE_S
 from tnc_studio.views.canvas import PictureCanvas
@@ -135,7 +136,10 @@ class CompareView(QWidget):
             self._grid.setColumnStretch(index, 1 if index < columns else 0)
             self._grid.setRowStretch(index, 1 if index < -(-count // columns) else 0)
         for pane in self.panes[:count]:
-            self._grid.addWidget(pane, pane.index // columns, pane.index % columns)
+            row, column = divmod(pane.index, columns)
+            # A third pane below two others takes the whole row: no quarter stays empty, and zoomed in it shows more.
+            last = pane.index == count - 1
+            self._grid.addWidget(pane, row, column, 1, columns - column if last else 1)
 
     def _best_columns(self) -> int:
         session, count = self._session, self._session.visible_count
@@ -190,7 +194,7 @@ class CompareView(QWidget):
         """Look into the block there; the one that is open is closed. Nobody looks into blocks on a stage."""
         if self._session.presenting:
             return
-        frame = self._session.selected_frame
+        frame = selected_frame(self._session)
         inside = frame is not None and 0 <= y - frame[0] < frame[2] and 0 <= x - frame[1] < frame[3]
         self._session.select(None if inside else (x, y))
 

@@ -13,8 +13,8 @@ from shiboken6 import isValid
 from codec.errors import CodecError
 from codec.files import read_bytes
 from tnc_studio.model.log import LogLine, time_now
+from tnc_studio.model.messages import Severity
 from tnc_studio.model.scenes import Region
-from tnc_studio.model.session import Severity
 from tnc_studio.model.source import SESSION_SUFFIXES
 from tnc_studio.services.lanes import Job
 from tnc_studio.services.machine import apply_preferences

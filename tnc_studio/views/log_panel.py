@@ -16,7 +16,8 @@ from PySide6.QtWidgets import (
 )
 
 from tnc_studio.model.log import LINES_MAX, LogLine, time_now
-from tnc_studio.model.session import Message, Session
+from tnc_studio.model.messages import Message
+from tnc_studio.model.session import Session
 from tnc_studio.theme.palette import current
 from tnc_studio.theme.tokens import SPACE_M, SPACE_S
 

@@ -8,7 +8,8 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QWidget
 
-from tnc_studio.model.session import Message, Session, Severity
+from tnc_studio.model.messages import Message, Severity
+from tnc_studio.model.session import Session
 from tnc_studio.theme.icons import icon
 from tnc_studio.theme.tokens import SPACE_M, SPACE_S, SPACE_XS
 from tnc_studio.views.widgets import ElidedLabel

@@ -11,21 +11,20 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QHBoxLayout,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QSlider,
-    QVBoxLayout,
     QWidget,
 )
 
 from codec.blockmap import BlockMap
 from tnc_studio.model.maps import category_share, distribution, has_values
+from tnc_studio.model.shown_maps import overlay_maps
 from tnc_studio.services.studio import Studio
 from tnc_studio.theme.map_colors import LUT_SIZE, category_color, color_table, value_range
 from tnc_studio.theme.tokens import SPACE_S
 from tnc_studio.views.inspector import BlockInspector
 from tnc_studio.views.overlay_painting import HATCH_STEP_PX, hatch_lines
-from tnc_studio.views.widgets import Section, muted_label
+from tnc_studio.views.widgets import Section, SectionsPanel, muted_label
 
 
 class MapLegend(QWidget):
@@ -124,30 +123,17 @@ class MapLegend(QWidget):
             painter.drawText(ends, int(side), f"{value:.3g}")
 
 
-class OverlayPanel(QScrollArea):
+class OverlayPanel(SectionsPanel):
     """Block maps over the panes, and the block that is looked into."""
 
     def __init__(self, studio: Studio, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._studio = studio
         self._session = studio.session
-        body = QWidget()
-        body.setObjectName("dockBody")
-        self.setWidget(body)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QScrollArea.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.verticalScrollBar().setAccessibleName("Scroll the panel")
-        column = QVBoxLayout(body)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self._make_overlay())
         section = Section("Block")
         self.inspector = BlockInspector(studio)
         section.body.addWidget(self.inspector)
-        column.addWidget(section)
-        column.addStretch(1)
-        self.setMinimumWidth(264)
+        self.add_sections(self._make_overlay(), section)
         session = self._session
         for event in (session.overlay_changed, session.maps_changed, session.panes_changed, session.source_changed):
             event.connect(self.refresh)
@@ -218,7 +204,7 @@ class OverlayPanel(QScrollArea):
 
     def refresh(self) -> None:
         """Offer the maps that there are, and explain the chosen one."""
-        overlay, maps = self._session.overlay, self._session.overlay_maps()
+        overlay, maps = self._session.overlay, overlay_maps(self._session)
         items = [("", "None"), *((id_, one.name) for id_, one in maps.items())]
         if overlay.map_id and overlay.map_id not in maps:
             items.append((overlay.map_id, f"{overlay.map_id} (not there yet)"))

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 from tnc_studio.model.compare import CompareMode, Difference
 from tnc_studio.model.readout import pixel_texts
 from tnc_studio.model.session import Session
+from tnc_studio.model.shown_maps import overlay_map, selected_frame
 from tnc_studio.theme.codec_colors import codec_color
 from tnc_studio.views.canvas import Layer, PictureCanvas
 from tnc_studio.views.caption import BLIND_NAMES, PaneCaption
@@ -41,18 +42,18 @@ def layer_of(session: Session, index: int) -> Layer:
 
     if not differs:
         overlay = None if compare.flicker or blind else overlay_of(session, id_)
-        frame = None if blind else session.selected_frame
+        frame = None if blind else selected_frame(session)
         return Layer(view, rendition.image, name, color, overlay=overlay, values=values, frame=frame)
     name = f"{name}: {compare.difference_text}"
     image = session.differences.get(id_)
     message = "" if image is not None else "computing the difference\u2026"
     return Layer(view, image, name, color, message, overlay=overlay_of(session, id_), values=values,
-                 frame=session.selected_frame)  # fmt: skip
+                 frame=selected_frame(session))  # fmt: skip
 
 
 def overlay_of(session: Session, rendition_id: str) -> BlockOverlay | None:
     """Chosen block map as it lies over a rendition."""
-    overlay, shown = session.overlay, session.overlay_map(rendition_id)
+    overlay, shown = session.overlay, overlay_map(session, rendition_id)
     if shown is None:
         return None
     return BlockOverlay(

@@ -16,9 +16,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tnc_studio.model.messages import Severity
 from tnc_studio.model.observer import Event
 from tnc_studio.model.scenes import Scene
-from tnc_studio.model.session import Session, Severity
+from tnc_studio.model.session import Session
 from tnc_studio.model.snapshot import apply_parts, look_of
 from tnc_studio.services.studio import Studio
 from tnc_studio.theme.tokens import SPACE_L, SPACE_M

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QT
 from tnc_studio.model.compare import CompareMode, Difference
 from tnc_studio.model.readout import NAMES, pixel_texts
 from tnc_studio.model.session import Session
+from tnc_studio.model.shown_maps import overlay_map
 from tnc_studio.services.jobs import JobService
 from tnc_studio.theme.codec_colors import codec_color
 from tnc_studio.theme.icons import icon
@@ -69,7 +70,7 @@ class PixelReadout(QLabel):
         return text
 
     def _block_text(self, rendition_id: str, x: int, y: int) -> str | None:
-        shown = self._session.overlay_map(rendition_id)
+        shown = overlay_map(self._session, rendition_id)
         if shown is None:
             return None
         row, col = y // shown.block_px[0], x // shown.block_px[1]

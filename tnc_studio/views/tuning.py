@@ -15,19 +15,16 @@ from PySide6.QtWidgets import (
     QLabel,
     QMenu,
     QPushButton,
-    QScrollArea,
-    QSlider,
-    QVBoxLayout,
     QWidget,
 )
 
-from codec.quality import QP_MAX, QP_MIN, QP_STEPS, lmbda_of_qp, qp_of_lmbda, snap_qp
 from codec.tnc.settings import EFFORTS
-from tnc_studio.model.settings import SLIDER_QP_MAX, SLIDER_QP_MIN, SLIDER_STEPS_PER_QP, Follow, own_follow
+from tnc_studio.model.settings import Follow, own_follow
 from tnc_studio.services.studio import Studio
 from tnc_studio.theme.tokens import SPACE_S
+from tnc_studio.views.qp_controls import LambdaBox, QpBox, QpSlider
 from tnc_studio.views.tuning_maps import AqSection, BranchSection, BrushSection
-from tnc_studio.views.widgets import Section, muted_label
+from tnc_studio.views.widgets import Section, SectionsPanel, muted_label
 
 EFFORT_NAMES = {0: "0: one pass", 1: "1: optimised rounding", 2: "2: refined for this picture", 3: "3: refined longer"}
 
@@ -52,31 +49,7 @@ TARGETS = {
 }
 
 
-class LambdaBox(QDoubleSpinBox):
-    """Lambda with steps of one QP: arrows multiply."""
-
-    def stepBy(self, steps: int) -> None:
-        """Move by whole QPs; up means a larger lambda, that is a finer picture."""
-        self.setValue(self.value() * 2.0 ** (steps / 3))
-
-    def textFromValue(self, value: float) -> str:
-        """Show four significant digits."""
-        return f"{value:.4g}"
-
-
-class QpBox(QDoubleSpinBox):
-    """QP with steps of a sixteenth, shown without idle zeros."""
-
-    def textFromValue(self, value: float) -> str:
-        """Show as many decimals as the value has."""
-        return f"{value:g}"
-
-    def stepBy(self, steps: int) -> None:
-        """Move along the grid of sixteenths."""
-        self.setValue(snap_qp(self.value()) + steps / QP_STEPS)
-
-
-class TuningPanel(QScrollArea):
+class TuningPanel(SectionsPanel):
     """Controls of the session. They call the studio and follow the session's events.
 
     Parameters
@@ -91,21 +64,8 @@ class TuningPanel(QScrollArea):
         super().__init__(parent)
         self._studio = studio
         self._session = studio.session
-        body = QWidget()
-        body.setObjectName("dockBody")
-        self.setWidget(body)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QScrollArea.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.verticalScrollBar().setAccessibleName("Scroll the panel")
-        self._column = QVBoxLayout(body)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(0)
         self.aq, self.brush, self.branches = AqSection(studio), BrushSection(studio, ask), BranchSection(studio)
-        for section in (self._make_quality(), self.aq, self.brush, self.branches, self._make_anchors()):
-            self._column.addWidget(section)
-        self._column.addStretch(1)
-        self.setMinimumWidth(264)
+        self.add_sections(self._make_quality(), self.aq, self.brush, self.branches, self._make_anchors())
         session = self._session
         session.tuning_changed.connect(self._refresh_tuning)
         session.source_changed.connect(self._refresh_tuning)
@@ -134,15 +94,9 @@ class TuningPanel(QScrollArea):
         self.effort.activated.connect(lambda row: self._studio.edit("effort", effort=self.effort.itemData(row)))
         section.body.addWidget(self.effort)
 
-        self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.slider.setRange(round(SLIDER_QP_MIN * SLIDER_STEPS_PER_QP), round(SLIDER_QP_MAX * SLIDER_STEPS_PER_QP))
-        self.slider.setSingleStep(1)
-        self.slider.setPageStep(2 * SLIDER_STEPS_PER_QP)
-        self.slider.setTickPosition(QSlider.TickPosition.TicksBelow)
-        self.slider.setTickInterval(6 * SLIDER_STEPS_PER_QP)
-        self.slider.setAccessibleName("QP")
-        self.slider.setToolTip("QP: left is finer and larger, right is coarser and smaller ( [ and ] )")
-        self.slider.valueChanged.connect(lambda value: self._studio.set_qp(value / SLIDER_STEPS_PER_QP))
+        self.slider, self.qp, self.lmbda = QpSlider("QP"), QpBox("QP"), LambdaBox("Lambda")
+        for control in (self.slider, self.qp, self.lmbda):
+            control.chosen.connect(self._studio.set_qp)
         section.body.addWidget(self.slider)
         ends = QHBoxLayout()
         for text, side in (("finer", Qt.AlignmentFlag.AlignLeft), ("coarser", Qt.AlignmentFlag.AlignRight)):
@@ -151,21 +105,6 @@ class TuningPanel(QScrollArea):
             ends.addWidget(label)
         section.body.addLayout(ends)
 
-        self.qp = QpBox()
-        self.qp.setRange(QP_MIN, QP_MAX)
-        self.qp.setDecimals(4)
-        self.qp.setSingleStep(1 / QP_STEPS)
-        self.qp.setKeyboardTracking(False)
-        self.qp.setAccessibleName("QP, in steps of a sixteenth")
-        self.qp.setToolTip("QP in steps of 1/16")
-        self.qp.valueChanged.connect(lambda value: self._studio.set_qp(value))
-        self.lmbda = LambdaBox()
-        self.lmbda.setDecimals(9)
-        self.lmbda.setRange(lmbda_of_qp(QP_MAX), lmbda_of_qp(QP_MIN))
-        self.lmbda.setKeyboardTracking(False)
-        self.lmbda.setAccessibleName("Lambda")
-        self.lmbda.setToolTip("Lambda of J = \u03bb\u00b7255\u00b2\u00b7D + bpp: the same value as QP")
-        self.lmbda.valueChanged.connect(lambda value: self._studio.set_qp(snap_qp(qp_of_lmbda(value))))
         self.target_kind = QComboBox()
         self.target_kind.setAccessibleName("What to aim at")
         self.target_kind.setToolTip("What rate control aims at")
@@ -259,10 +198,8 @@ class TuningPanel(QScrollArea):
 
     def _refresh_tuning(self) -> None:
         tuning, source = self._session.tuning, self._session.source
-        with QSignalBlocker(self.slider), QSignalBlocker(self.qp), QSignalBlocker(self.lmbda):
-            self.slider.setValue(round(tuning.qp * SLIDER_STEPS_PER_QP))
-            self.qp.setValue(tuning.qp)
-            self.lmbda.setValue(tuning.lmbda)
+        for control in (self.slider, self.qp, self.lmbda):
+            control.show_qp(tuning.qp)
         targets = {"bpp": tuning.target_bpp, "psnr_db": tuning.target_psnr_db, "size_bytes": tuning.target_bytes}
         for kind, value in targets.items():
             if value is not None:

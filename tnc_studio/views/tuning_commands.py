@@ -13,6 +13,7 @@ from codec.commands.line import encode_line
 from tnc_studio.model.offsets import BRUSH_SIZE_MAX_PX, BRUSH_SIZE_MIN_PX, BRUSH_STRENGTH_MAX, PLAN, OffsetGrid
 from tnc_studio.model.presets import BUILT_IN
 from tnc_studio.model.session import Session
+from tnc_studio.model.shown_maps import overlay_maps
 from tnc_studio.views.dialogs import ask_name, ask_open_map
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def toggle_overlay(session: Session, map_id: str) -> None:
 
 def next_overlay(session: Session) -> None:
     """Step through all block maps and none."""
-    ids = ["", *session.overlay_maps()]
+    ids = ["", *overlay_maps(session)]
     place = ids.index(session.overlay.map_id) if session.overlay.map_id in ids else -1
     session.set_overlay(map_id=ids[(place + 1) % len(ids)])
 

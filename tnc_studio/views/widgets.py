@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QFont, QIcon, QPainter, QPaintEvent, QPixmap
-from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from tnc_studio.theme.tokens import SPACE_M, SPACE_S, SWATCH_PX
 
@@ -69,6 +78,32 @@ class Section(QFrame):
         label = QLabel(title)
         label.setObjectName("sectionTitle")
         self.body.addWidget(label)
+
+
+class SectionsPanel(QScrollArea):
+    """A dock's panel of sections, one below the other; it scrolls where they do not fit."""
+
+    WIDTH_PX = 264
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        body = QWidget()
+        body.setObjectName("dockBody")
+        self.setWidget(body)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.verticalScrollBar().setAccessibleName("Scroll the panel")
+        self.setMinimumWidth(self.WIDTH_PX)
+        self._column = QVBoxLayout(body)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(0)
+
+    def add_sections(self, *sections: Section) -> None:
+        """Put sections in, from the top."""
+        for section in sections:
+            self._column.addWidget(section)
+        self._column.addStretch(1)
 
 
 def cell(table: QTableWidget, row: int, column: int) -> QTableWidgetItem:

@@ -10,6 +10,7 @@ from codec.errors import InputError
 from codec.tcm.api import VideoDecoder
 from tests.studio.clip.conftest import settle
 from tnc_studio.model.renditions import ORIGINAL, TCM
+from tnc_studio.model.shown_maps import overlay_map
 from tnc_studio.views.main_window import MainWindow
 
 LONG_MS = 60_000
@@ -52,7 +53,7 @@ def test_the_range_is_coded_and_its_frames_are_those_of_the_stream(
     assert totals.size_bytes == row.bytes
     for map_id in ("offset", "cutree", "bits", "mode", "vectors", "residual_energy", "qp"):
         session.set_overlay(map_id=map_id)
-        assert session.overlay_map(TCM) is not None, map_id
+        assert overlay_map(session, TCM) is not None, map_id
         clip_window.compare.panes[1].grab()
     assert studio.tcm.fresh
     studio.step_qp(2)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from codec.errors import InputError
 from codec.rd.rows import RdRow
+from tnc_studio.model.overlay import Overlay
 from tnc_studio.model.plain import from_plain, to_plain
 from tnc_studio.model.scenes import Region, Scene
-from tnc_studio.model.session import Overlay
 from tnc_studio.model.settings import Follow, Tuning
 from tnc_studio.model.snapshot import PARTS, RunRef, SessionDocument, SourceRef
 

@@ -19,7 +19,7 @@ from codec.rd.database import RdDatabase
 from codec.rd.engine import get_codec
 from codec.rd.tnc_adapter import TncAdapter
 from tnc_studio.model.lab import AVERAGE, CodecChoice, LabSpec, LabState
-from tnc_studio.model.session import Message, Severity
+from tnc_studio.model.messages import Message, Severity
 from tnc_studio.services.jobs import ANCHORS, DEVICE, SLOW_ANCHORS
 from tnc_studio.services.lab import plan_tasks
 from tnc_studio.services.studio import Studio

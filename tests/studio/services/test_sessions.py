@@ -17,10 +17,10 @@ from codec.picture import Picture
 from tests.studio.conftest import QuickBpg, QuickJpeg
 from tests.studio.fakes import FakeFactory
 from tnc_studio.model.curves import Metric
+from tnc_studio.model.messages import Message, Severity
 from tnc_studio.model.plain import to_plain
 from tnc_studio.model.renditions import TNC
 from tnc_studio.model.scenes import Region, Scene
-from tnc_studio.model.session import Message, Severity
 from tnc_studio.model.snapshot import apply_parts, look_of
 from tnc_studio.services.container import ZipReader
 from tnc_studio.services.studio import Studio

@@ -13,8 +13,8 @@ from codec.errors import ModelError
 from codec.files import read_picture
 from codec.rd.csv_io import read_csv
 from tests.studio.fakes import FakeFactory, from_jpeg
+from tnc_studio.model.messages import Message, Severity
 from tnc_studio.model.renditions import ORIGINAL, STREAM, TNC, State
-from tnc_studio.model.session import Message, Severity
 from tnc_studio.model.settings import Follow
 from tnc_studio.services.studio import Studio
 

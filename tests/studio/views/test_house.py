@@ -15,9 +15,10 @@ from codec.errors import AnchorError
 from tests.studio.conftest import QuickJpeg
 from tests.studio.fakes import FakeFactory
 from tnc_studio.actions.table import ACTIONS, BY_ID
+from tnc_studio.model.messages import Severity
 from tnc_studio.model.preferences import MEMORY, PREFERENCES
 from tnc_studio.model.renditions import TNC
-from tnc_studio.model.session import Severity
+from tnc_studio.model.shown_maps import selected_frame
 from tnc_studio.services import machine
 from tnc_studio.services.machine import apply_preferences, resident_mib
 from tnc_studio.services.store import Store
@@ -177,7 +178,7 @@ def test_a_presentation_by_keys(qtbot: QtBot, opened: MainWindow) -> None:
     assert not opened.menuBar().isVisible()
     assert not opened.docks["tuning"].isVisible()
     session.select((40, 40))
-    assert session.selected_frame is None, "the audience sees no frame of a block"
+    assert selected_frame(session) is None, "the audience sees no frame of a block"
     session.tell("Saved somewhere")
     assert not opened.message_bar.isVisible()
     figures = opened.compare.panes[0].caption
@@ -202,7 +203,7 @@ def test_a_presentation_by_keys(qtbot: QtBot, opened: MainWindow) -> None:
     assert opened.menuBar().isVisible()
     assert opened.docks["tuning"].isVisible()
     assert figures.choice.isVisible()
-    assert session.selected_frame is not None
+    assert selected_frame(session) is not None
     assert not opened.actions_by_id["present"].isChecked()
 
 
