@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -20,6 +20,7 @@ from codec.rd.curves import (
     bd_table,
     curves_of,
     find_reference,
+    main_metric,
     metrics_of,
     short_names,
     what_of,
@@ -140,18 +141,28 @@ _METHODS = {"picture": _PICTURES, "clip": _CLIPS}
 
 
 def _plots(curves: Sequence[Curve]) -> str:
-    figures = []
-    for metric in metrics_of(curves):
-        name = METRICS[metric].axis
-        if not any(curve.average(metric) for curve in curves):
-            continue
-        images = ""
-        for dark in (False, True):
-            data = base64.b64encode(render_rd(curves, metric=metric, dark=dark, image_format="svg")).decode()
-            images += f'<img class="{"dark" if dark else "light"}" alt="RD curves, {escape(name)}" '
-            images += f'src="data:image/svg+xml;base64,{data}">'
-        figures.append(f"<figure>{images}</figure>")
+    metrics = [metric for metric in metrics_of(curves) if any(curve.average(metric) for curve in curves)]
+    body = _grid(_plot(curves, metric) for metric in metrics)
+    clips = list(dict.fromkeys(name for curve in curves for name in curve.rows)) if what_of(curves) == "clip" else []
+    if len(clips) < 2:
+        return body
+    # Rates of clips differ so much that their mean shows the largest one: each is drawn alone, too.
+    each = _grid(_plot([curve for curve in curves if name in curve.rows], main_metric(curves), name) for name in clips)
+    return f"{body}<details><summary>Curves of each clip</summary>{each}</details>"
+
+
+def _grid(figures: Iterable[str]) -> str:
     return f'<div class="plots">{"".join(figures)}</div>'
+
+
+def _plot(curves: Sequence[Curve], metric: str, picture: str = "") -> str:
+    """One plot, for light and dark grounds."""
+    images = ""
+    for dark in (False, True):
+        svg = render_rd(curves, metric=metric, picture=picture, dark=dark, image_format="svg")
+        images += f'<img class="{"dark" if dark else "light"}" alt="RD curves, {escape(METRICS[metric].axis)}" '
+        images += f'src="data:image/svg+xml;base64,{base64.b64encode(svg).decode()}">'
+    return f"<figure>{images}</figure>"
 
 
 def _bd(curves: Sequence[Curve], reference: Curve, options: BdOptions) -> str:

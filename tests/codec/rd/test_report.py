@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -152,3 +153,14 @@ def test_folder(rows: list[RdRow], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError):
         write_rd_folder(rows, tmp_path / "file")
+
+
+def test_every_clip_has_its_own_plot(rows: list[RdRow]) -> None:
+    clips = [replace(row, psnr_rgb_db=None, frames=10.0) for row in rows]
+    page = report_html(clips)
+    assert "Curves of each clip" in page
+    assert page.count("<svg") == 0, "embedded as data"
+    assert page.count("data:image/svg+xml") == 2 * 2 + 2 * 2, "two metrics, two clips; light and dark"
+    assert "Curves of each" not in report_html(rows)
+    assert "2 clips, 3 codecs" in page
+    assert "BD-rate (PSNR-Y) of each clip" in page
