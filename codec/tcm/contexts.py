@@ -42,12 +42,21 @@ class Element:
 
 SPLIT = Element("split", 18, 2, "split")
 MODE = Element("mode", 8, 2, "mode")
+REF = Element("ref", 49, 6, "references")
 CHOICE = Element("choice", 20, 7, "vectors")
 DX = Element("dx", 20, 14, "vectors")
 DY = Element("dy", 15, 14, "vectors")
+FAR_CHOICE = Element("far_choice", 20, 7, "vectors")
+FAR_DX = Element("far_dx", 20, 14, "vectors")
+FAR_DY = Element("far_dy", 15, 14, "vectors")
+KEPT_CHOICE = Element("kept_choice", 20, 7, "vectors")
+KEPT_DX = Element("kept_dx", 20, 14, "vectors")
+KEPT_DY = Element("kept_dy", 15, 14, "vectors")
 CODED = Element("coded", 30, 2, "coded")
 OFFSET = Element("offset", 4, 8, "qp")
-ELEMENTS = (SPLIT, MODE, CHOICE, DX, DY, CODED, OFFSET)
+ELEMENTS = (
+    SPLIT, MODE, REF, CHOICE, DX, DY, FAR_CHOICE, FAR_DX, FAR_DY, KEPT_CHOICE, KEPT_DX, KEPT_DY, CODED, OFFSET,
+)  # fmt: skip
 
 
 @functools.cache

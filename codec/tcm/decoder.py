@@ -25,7 +25,8 @@ from codec.tcm.maps import bits_map, stream_maps
 from codec.tcm.models import TcmModel, load_for
 from codec.tcm.motion.field import MotionField
 from codec.tcm.motion.interpolate import predict
-from codec.tcm.planes import Planes, padded
+from codec.tcm.motion.references import Pictures
+from codec.tcm.planes import padded
 from codec.tcm.results import FrameRecord
 from codec.tcm.side import FrameSide, Memory
 from codec.tcm.side_coding import SideCoder
@@ -90,7 +91,7 @@ class PictureDecoder:
         self.reader, self.model, self._measure = reader, model, measure
         self.format = reader.header.format
         self._sides = SideCoder(padded(self.format.height_px) // 16, padded(self.format.width_px) // 16)
-        self._reference: Planes | None = None
+        self._pictures = Pictures()
         self._memory: Memory | None = None
 
     def decode(self, coded_frame: CodedFrame) -> DecodedFrame:
@@ -103,24 +104,23 @@ class PictureDecoder:
         """
         key, header = coded_frame.is_key, coded_frame.header
         name = f"frame {coded_frame.index}"
-        if not key and self._reference is None:
+        if not key and not self._pictures:
             raise BitstreamError("it needs a frame that is not there", section=name)
-        known = self._sides.decode(coded_frame.side, key=key)
+        references = {} if key else self._pictures.of(self._sides.chains)
+        known = self._sides.decode(coded_frame.side, key=key, kept=header.kept)
         motion, coded, offsets = known.motion, known.coded, known.offsets
         base_qp16 = self.reader.header.base_qp16 if header.base_qp16 is None else header.base_qp16
         qp16_map = np.clip(base_qp16 + QP_STEPS * offsets.astype(np.int64), 0, round(QP_MAX * QP_STEPS))
-        prediction = None
-        if motion is not None and self._reference is not None:
-            prediction = predict(self._reference, motion)
+        prediction = None if motion is None else predict(references, motion)
         side = FrameSide(base_qp16, torch.from_numpy(qp16_map), coded, motion)
         counting = CountingStream(coded_frame.latents, coded.shape) if self._measure else None
         planes, memory = decode_latents(
             self.model.of(key=key), coded_frame.latents, prediction, side, None if key else self._memory, counting
         )
         if header.checksum is not None and planes_checksum(planes) != header.checksum:
-            self._reference = None
+            self._pictures.clear()
             raise ChecksumMismatch("the decoded picture is not the encoder's", section=name, offset=coded_frame.offset)
-        self._reference = planes
+        self._pictures.push(planes, key=key, kept=header.kept)
         self._memory = None if key else memory
         record = FrameRecord(
             coded_frame.index, header.type.letter, "", float(qp16_map.mean()) / QP_STEPS, base_qp16 / QP_STEPS,

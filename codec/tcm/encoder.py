@@ -31,6 +31,7 @@ from codec.tcm.maps import cost_maps, stream_maps
 from codec.tcm.models import TcmModel, load_tcm
 from codec.tcm.motion.field import MotionField
 from codec.tcm.motion.interpolate import predict
+from codec.tcm.motion.references import Pictures
 from codec.tcm.motion.search import PRESETS, search_motion
 from codec.tcm.planes import Planes
 from codec.tcm.results import FinishedFrame, FrameRecord, VideoEncodeResult
@@ -57,6 +58,8 @@ class CodedPicture:
         By 16x16 px block of the padded picture.
     motion : MotionField or None
         None in a key frame.
+    kept : bool
+        Whether it is a P frame that later ones may refer to.
     side : CodedSide
         What goes before the symbols.
     latents : CodedLatents
@@ -68,6 +71,7 @@ class CodedPicture:
     offsets: np.ndarray
     coded: np.ndarray
     motion: MotionField | None
+    kept: bool
     side: CodedSide
     latents: CodedLatents
     current: Planes
@@ -101,7 +105,7 @@ class Stopwatch:
 
 
 class PictureEncoder:
-    """Codes frame after frame; keeps the last decoded picture and what the next frame builds on.
+    """Codes frame after frame; keeps the decoded pictures that the next frame refers to, and what it builds on.
 
     Parameters
     ----------
@@ -111,8 +115,9 @@ class PictureEncoder:
 
     def __init__(self, model: TcmModel, settings: VideoEncodeSettings) -> None:
         self.model, self.settings = model, settings
-        self._reference: Planes | None = None
-        self._memory: Memory | None = None
+        self._pictures = Pictures()
+        self._since_kept = 0
+        self.memory: Memory | None = None
         self._motion: MotionField | None = None
         self._sides: SideCoder | None = None
 
@@ -133,35 +138,38 @@ class PictureEncoder:
         offsets : numpy.ndarray
             Signed whole QP offsets of the padded picture's 16x16 px blocks.
         """
-        settings, reference = self.settings, None if key else self._reference
+        settings, key = self.settings, key or not self._pictures
         current = Planes.from_frame(frame, self.model.device)
-        base_qp16 = settings.base_qp16(key=reference is None)
+        kept = not key and self._since_kept + 1 == settings.keep_interval
+        base_qp16 = settings.base_qp16(key=key, kept=kept)
         qp16_map = np.clip(base_qp16 + QP_STEPS * offsets.astype(np.int64), 0, round(QP_MAX * QP_STEPS))
         motion = prediction = None
         coded = np.ones(qp16_map.shape, bool)
-        if reference is not None:
+        if self._sides is None:
+            self._sides = SideCoder(len(offsets), offsets.size // len(offsets))
+        if not key:
+            chains = self._sides.chains
+            references = self._pictures.of(chains)
             with watch.part("motion"):
                 options = PRESETS[MOTION_EFFORT[settings.effort]]
-                motion = search_motion(current, reference, qp16_map, self._motion, options)
+                motion = search_motion(current, references, qp16_map, self._motion, options, chains.to)
             with watch.part("prediction"):
-                prediction = predict(reference, motion)
+                prediction = predict(references, motion)
         known = FrameSide(base_qp16, torch.from_numpy(qp16_map), coded, motion)
         with watch.part("analysis"):
-            model = self.model.of(key=reference is None)
-            encoder = FrameEncoder(
-                model, current, prediction, known, None if reference is None else self._memory, settings.effort
-            )
-        if reference is not None:
+            model = self.model.of(key=key)
+            encoder = FrameEncoder(model, current, prediction, known, None if key else self.memory, settings.effort)
+        if not key:
             with watch.part("skip choice"):
                 coded = encoder.choose_coded()
         with watch.part("coding"):
             latents = encoder.encode(coded)
-            if self._sides is None:
-                self._sides = SideCoder(len(offsets), offsets.size // len(offsets))
-            side = self._sides.encode(SideInfo(motion, coded, offsets))
-        self._reference, self._motion = latents.reconstruction, motion
-        self._memory = None if reference is None else latents.memory
-        return CodedPicture(base_qp16, qp16_map, offsets, coded, motion, side, latents, current, prediction)
+            side = self._sides.encode(SideInfo(motion, coded, offsets), kept=kept)
+        self._motion = motion
+        self._pictures.push(latents.reconstruction, key=key, kept=kept)
+        self._since_kept = 0 if key or kept else self._since_kept + 1
+        self.memory = None if key else latents.memory
+        return CodedPicture(base_qp16, qp16_map, offsets, coded, motion, kept, side, latents, current, prediction)
 
 
 def encode_video(
@@ -226,7 +234,7 @@ def _run(
         before = writer.total_bytes
         bits = 8 * writer.add_frame(
             picture.type, picture.side.payload, picture.latents.payload, base_qp16=picture.base_qp16,
-            checksum=picture.checksum if settings.checksums else None,
+            checksum=picture.checksum if settings.checksums else None, kept=picture.kept,
             analysis=frame_analysis(record, look, picture.latents.bits) if settings.analysis else None,
         )  # fmt: skip
         record = _with_bits(record, bits, picture, settings)

@@ -24,6 +24,8 @@ SAMPLE_FRACTION = 4
 OUT_EXPONENT = WORKING_DEPTH + SAMPLE_FRACTION
 OUT_BOUNDS = (-(2**17), 2**17 - 1)
 MIDDLE = 1 << (WORKING_DEPTH - 1)
+PREDICTION_STEP = 8
+"""A code value of the prediction in units of 1/1024, as the float form has it: `PREDICTION_FACTOR`."""
 QP_PLANE_FACTOR = 4
 """`(qp16 - 512) / 256` in units of 1/1024."""
 
@@ -57,9 +59,10 @@ class FixedSynthesis(nn.Module):
         self.enter16 = FixedLayer(config.y_channels + 1, c16)
         self.body16 = nn.ModuleList(FixedShuffleUnit(c16, dense=False) for _ in range(config.dec16_depth))
         self.enter8 = FixedLayer(c16, 4 * c8)
-        # Samples times two, as the float form has them: one fractional bit less than the working depth.
-        self.condition = FixedLayer(PATCH8_SAMPLES, c8, in_exponent=WORKING_DEPTH - 1) if config.conditional else None
+        self.condition = FixedLayer(2 * PATCH8_SAMPLES, c8) if config.conditional else None
         self.body8 = nn.ModuleList(FixedShuffleUnit(c8, dense=config.dec8_dense) for _ in range(config.dec8_depth))
+        if config.conditional:  # divided by `RESIDUAL_FACTOR`
+            out["out_exponent"] = OUT_EXPONENT - 4
         self.leave = FixedLayer(c8, PATCH8_SAMPLES, taps=9, **out)  # type: ignore[arg-type]
         self.wsilu = nn.Buffer(wsilu_table())
 
@@ -116,14 +119,17 @@ class FixedSynthesis(nn.Module):
         """
         dtype = scaled.dtype
         qp_plane = ((qp16_map - 512) * QP_PLANE_FACTOR).to(dtype)[..., None]
-        linear = self.linear(scaled).permute(2, 0, 1)  # (384, h, w)
+        linear = self.linear(scaled).permute(
+            2, 0, 1
+        )  # (384, h, w); times `RESIDUAL_FACTOR`, it has ten fractional bits
         x = self.enter16(torch.cat((scaled, qp_plane), dim=-1))
         for unit in self.body16:
             x = unit(x, self.wsilu)
         x = F.pixel_shuffle(self.enter8(x).permute(2, 0, 1), 2).permute(1, 2, 0)  # (2h, 2w, c8)
         if self.condition is not None and prediction is not None:
-            seen = patches8(prediction[None])[0].permute(1, 2, 0).to(dtype) - MIDDLE
-            x = (x + self.condition(seen)).clamp(*ACTIVATION_RANGE)
+            known = ((prediction - MIDDLE) * PREDICTION_STEP).to(dtype)
+            seen = torch.cat([patches8(part[None])[0] for part in (linear.clamp(*ACTIVATION_RANGE), known)])
+            x = (x + self.condition(seen.permute(1, 2, 0))).clamp(*ACTIVATION_RANGE)  # (2h, 2w, c8)
         for unit in self.body8:
             x = unit(x, self.wsilu)
         deep = patches16(self.leave(x).permute(2, 0, 1)[None])[0]  # (384, h, w)

@@ -228,7 +228,7 @@ def _sides(reader: VideoReader) -> Iterator[tuple[CodedFrame, SideInfo, np.ndarr
     for coded in reader.frames():
         if isinstance(coded, LostFrames):
             raise BitstreamError(coded.text)
-        info = sides.decode(coded.side, key=coded.is_key)
+        info = sides.decode(coded.side, key=coded.is_key, kept=coded.header.kept)
         base = reader.header.base_qp16 if coded.header.base_qp16 is None else coded.header.base_qp16
         qp16 = np.clip(base + QP_STEPS * info.offsets.astype(np.int64), 0, round(QP_MAX * QP_STEPS))
         yield coded, info, qp16, sides.bits

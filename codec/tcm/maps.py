@@ -6,7 +6,7 @@ import numpy as np
 
 from codec.blockmap import BlockMap
 from codec.quality import QP_STEPS
-from codec.tcm.motion.field import CELL_PX, INTRA, QUARTERS, MotionField
+from codec.tcm.motion.field import CELL_PX, FAR, INTRA, KEPT, NEAR, QUARTERS, REFERENCES, MotionField
 from codec.tcm.planes import PEAK, Planes
 from codec.video.frame import VideoFormat
 
@@ -14,6 +14,10 @@ BLOCK = (16, 16)
 CELL = (CELL_PX, CELL_PX)
 MODES = {0: "skip", 1: "inter", 2: "intra"}
 SKIP_MODE, INTER_MODE, INTRA_MODE = MODES
+REFERENCE_NAMES = {
+    0: "none", NEAR: "before", FAR: "second before", NEAR | FAR: "both", KEPT: "kept", NEAR | KEPT: "before and kept",
+    FAR | KEPT: "second before and kept",
+}  # fmt: skip
 ENERGY_FLOOR_DB = -30.0
 
 
@@ -25,7 +29,7 @@ def grid_of(format_: VideoFormat, block_px: int = 16) -> tuple[int, int]:
 def stream_maps(
     format_: VideoFormat, qp16_map: np.ndarray, offsets: np.ndarray, coded: np.ndarray, motion: MotionField | None
 ) -> dict[str, BlockMap]:
-    """Maps that every decoder can draw: "qp", "offset", "mode", and in P frames "leaf_size" and "vectors".
+    """Maps that every decoder can draw: "qp", "offset", "mode", and in P frames "leaf_size", "vectors", "reference".
 
     Parameters
     ----------
@@ -39,11 +43,24 @@ def stream_maps(
         BlockMap("offset", "QP offset", "QP", BLOCK, offsets[:rows, :cols].astype(np.float32), color_map="diverging"),
     ]
     if motion is not None:
-        vectors = motion.vectors[:rows8, :cols8].astype(np.float32) / QUARTERS
+        shown = np.select(
+            [(motion.ref & ref)[..., None] > 0 for ref in REFERENCES], [motion.vectors_of(ref) for ref in REFERENCES]
+        )
+        vectors = shown[:rows8, :cols8].astype(np.float32) / QUARTERS
         sizes = (1 << motion.log2_size[:rows8, :cols8].astype(np.int64)).astype(np.float32)
         maps += [
             BlockMap("leaf_size", "Size of the leaf", "px", CELL, sizes, value_range=(8.0, 64.0)),
             BlockMap("vectors", "Motion vectors", "px", CELL, vectors),
+            BlockMap(
+                "reference",
+                "References",
+                "",
+                CELL,
+                motion.ref[:rows8, :cols8].astype(np.int64),
+                labels=REFERENCE_NAMES,
+                value_range=(0.0, 6.0),
+                color_map="categorical",
+            ),
         ]
     mode = mode_grid(coded, motion)[:rows8, :cols8]
     maps.append(BlockMap("mode", "Mode", "", CELL, mode, labels=MODES, value_range=(0.0, 2.0), color_map="categorical"))

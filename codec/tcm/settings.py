@@ -31,6 +31,10 @@ class VideoEncodeSettings:
         Strengths of the QP offsets, scene cuts, length of groups.
     key_offset : float
         QP of key frames minus that of the others, -12..12 in steps of 1/16.
+    keep_interval : int
+        Every how many P frames one is kept as the second reference of those after it; 0: none but key frames.
+    keep_offset : float
+        QP of those frames minus that of the others, -12..12 in steps of 1/16.
     effort : int
         0: short motion search, nearest symbols; 1: rate-distortion optimised symbols; 2: also a long motion search.
     first : int
@@ -47,6 +51,8 @@ class VideoEncodeSettings:
     lmbda: float | None = None
     lookahead: LookaheadSettings = field(default_factory=LookaheadSettings)
     key_offset: float = 0.0
+    keep_interval: int = 8
+    keep_offset: float = 0.0
     effort: int = DEFAULT_EFFORT
     first: int = 0
     stop: int | None = None
@@ -58,8 +64,11 @@ class VideoEncodeSettings:
             raise SettingsError("give only one of QP and lambda")
         if self.qp is not None and not QP_MIN <= self.qp <= QP_MAX:
             raise SettingsError(f"QP must lie in {QP_MIN:g}..{QP_MAX:g}, got {self.qp}")
-        if not -KEY_OFFSET_MAX <= self.key_offset <= KEY_OFFSET_MAX:
-            raise SettingsError(f"the offset of key frames must lie within {KEY_OFFSET_MAX:g}, got {self.key_offset}")
+        for what, offset in (("key", self.key_offset), ("kept", self.keep_offset)):
+            if not -KEY_OFFSET_MAX <= offset <= KEY_OFFSET_MAX:
+                raise SettingsError(f"the offset of {what} frames must lie within {KEY_OFFSET_MAX:g}, got {offset}")
+        if self.keep_interval < 0:
+            raise SettingsError(f"the interval of kept frames must not be negative, got {self.keep_interval}")
         if self.effort not in EFFORTS:
             raise SettingsError(f"effort must be one of {EFFORTS}, got {self.effort}")
         if self.first < 0 or (self.stop is not None and self.stop <= self.first):
@@ -72,9 +81,10 @@ class VideoEncodeSettings:
             return snap_qp(qp_of_lmbda(self.lmbda))
         return snap_qp(DEFAULT_QP if self.qp is None else self.qp)
 
-    def base_qp16(self, *, key: bool) -> int:
+    def base_qp16(self, *, key: bool, kept: bool = False) -> int:
         """Base QP of a kind of frame, in sixteenths."""
-        return round(snap_qp(self.base_qp + (self.key_offset if key else 0.0)) * QP_STEPS)
+        offset = self.key_offset if key else self.keep_offset if kept else 0.0
+        return round(snap_qp(self.base_qp + offset) * QP_STEPS)
 
     @property
     def constant_qp(self) -> VideoEncodeSettings:

@@ -16,6 +16,13 @@ from codec.nn.rep_conv import RepConv
 from codec.nn.shufflenet import ShuffleUnit
 from codec.tcm.config import PATCH8_SAMPLES, PATCH_SAMPLES, TcmConfig
 
+KEY_FACTOR = 2.0
+PREDICTION_FACTOR = 8.0
+RESIDUAL_FACTOR = 16.0
+"""What the deep paths see, and what those of P frames put out, is of about unit spread: a step of the training then
+changes the picture by little. In units of samples such steps were coarser than the residuals, and the only way to a
+lower cost was to let the deep paths fade."""
+
 
 def patches8(patches: torch.Tensor) -> torch.Tensor:
     """Blocks of 8x8 from blocks of 16x16: `(B, 384, h, w) -> (B, 96, 2h, 2w)`."""
@@ -46,11 +53,12 @@ class Analysis(nn.Module):
 
     def forward(self, x: torch.Tensor, prediction: torch.Tensor | None, std: torch.Tensor) -> torch.Tensor:
         """Apply; `std` `(C,)` are the spreads of the channels."""
-        deep = patches8(x)
-        if prediction is not None:
-            deep = torch.cat((deep, patches8(prediction)), dim=1)  # (B, 192, 2h, 2w)
+        if prediction is None:
+            seen = patches8(x) * KEY_FACTOR
+        else:
             x = x - prediction
-        deep = self.body8(self.enter8(deep * 2.0))  # (B, c8, 2h, 2w)
+            seen = torch.cat((patches8(x) * RESIDUAL_FACTOR, patches8(prediction) * PREDICTION_FACTOR), dim=1)
+        deep = self.body8(self.enter8(seen))  # (B, c8, 2h, 2w)
         deep = self.leave(self.body16(self.enter16(F.pixel_unshuffle(deep, 2))))  # (B, C, h, w)
         return self.linear(x) + deep * std[:, None, None]
 
@@ -68,7 +76,7 @@ class Synthesis(nn.Module):
         self.enter16 = Pointwise(config.y_channels + 1, c16)
         self.body16 = nn.Sequential(*[ShuffleUnit(c16, fused=fused) for _ in range(config.dec16_depth)])
         self.enter8 = Pointwise(c16, 4 * c8)
-        self.condition = Pointwise(PATCH8_SAMPLES, c8) if config.conditional else None
+        self.condition = Pointwise(2 * PATCH8_SAMPLES, c8) if config.conditional else None
         self.body8 = nn.Sequential(
             *[ShuffleUnit(c8, dense=config.dec8_dense, fused=fused) for _ in range(config.dec8_depth)]
         )
@@ -98,6 +106,9 @@ class Synthesis(nn.Module):
         deep = self.body16(self.enter16(torch.cat((scaled, qp_plane), dim=1)))  # (B, c16, h, w)
         deep = F.pixel_shuffle(self.enter8(deep), 2)  # (B, c8, 2h, 2w)
         if self.condition is not None and prediction is not None:
-            deep = deep + self.condition(patches8(prediction) * 2.0)
+            seen = torch.cat((patches8(linear) * RESIDUAL_FACTOR, patches8(prediction) * PREDICTION_FACTOR), dim=1)
+            deep = deep + self.condition(seen)  # (B, 192, 2h, 2w) to (B, c8, 2h, 2w)
         deep = self.leave(self.body8(deep))  # (B, 96, 2h, 2w)
+        if prediction is not None:
+            deep = deep / RESIDUAL_FACTOR
         return (linear + patches16(deep)) * coded[:, None]

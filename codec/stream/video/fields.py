@@ -40,7 +40,8 @@ FRAME_FLAGS = Field(
         BitField("temporal layer", 2, 2),
         BitField("checksum", 4, 1, {0: "none", 1: "follows"}),
         BitField("base QP", 5, 1, {0: "that of the header", 1: "follows"}),
-        BitField("zero", 6, 2),
+        BitField("zero", 6, 1),
+        BitField("kept", 7, 1, {0: "no", 1: "as a reference of later P frames"}),
     ),
 )  # fmt: skip
 FRAME_QP = Field("qp", "H", "base QP of the frame, stored in sixteenths", divisor=QP_STEPS)

@@ -12,7 +12,7 @@ from codec.stream.sections import pack_length, unpack_length
 from codec.stream.video.fields import FRAME_CHECKSUM, FRAME_FLAGS, FRAME_QP
 
 _QP, _CHECKSUM = pack_format((FRAME_QP,)), pack_format((FRAME_CHECKSUM,))
-_TYPE, _LAYER, _HAS_CHECKSUM, _HAS_QP, _ZERO = FRAME_FLAGS.bits
+_TYPE, _LAYER, _HAS_CHECKSUM, _HAS_QP, _ZERO, _KEPT = FRAME_FLAGS.bits
 
 
 class FrameType(IntEnum):
@@ -40,17 +40,20 @@ class FrameHeader:
         Base QP in sixteenths where it is not that of the stream.
     checksum : int or None
         CRC-32C of the decoded working picture.
+    kept : bool
+        Whether a P frame takes the place of the kept frame, the second reference of those after it.
     """
 
     type: FrameType
     number: int
     base_qp16: int | None = None
     checksum: int | None = None
+    kept: bool = False
 
 
 def pack_frame(header: FrameHeader, side: bytes, latents: bytes) -> bytes:
     """Payload of a frame's section."""
-    flags = header.type << _TYPE.first
+    flags = header.type << _TYPE.first | header.kept << _KEPT.first
     fields = pack_length(header.number)
     if header.base_qp16 is not None:
         flags |= 1 << _HAS_QP.first
@@ -83,6 +86,8 @@ def unpack_frame_header(payload: bytes, section: str = "frame") -> tuple[FrameHe
     flags = payload[0]
     if _TYPE.of(flags) not in list(FrameType) or _LAYER.of(flags) or _ZERO.of(flags):
         raise UnsupportedVersion(f"flags 0x{flags:02x} are not known", section=section, hint="update the program")
+    if _TYPE.of(flags) == FrameType.KEY and _KEPT.of(flags):
+        raise UnsupportedVersion(f"flags 0x{flags:02x} are not known", section=section, hint="update the program")
     number, offset = unpack_length(payload, 1, section)
     base_qp16 = checksum = None
     wanted = (_QP.size if _HAS_QP.of(flags) else 0) + (_CHECKSUM.size if _HAS_CHECKSUM.of(flags) else 0)
@@ -96,4 +101,4 @@ def unpack_frame_header(payload: bytes, section: str = "frame") -> tuple[FrameHe
     if _HAS_CHECKSUM.of(flags):
         (checksum,) = _CHECKSUM.unpack_from(payload, offset)
         offset += _CHECKSUM.size
-    return FrameHeader(FrameType(_TYPE.of(flags)), number, base_qp16, checksum), offset
+    return FrameHeader(FrameType(_TYPE.of(flags)), number, base_qp16, checksum, bool(_KEPT.of(flags))), offset

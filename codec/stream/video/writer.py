@@ -59,7 +59,7 @@ class VideoWriter:
 
     def add_frame(
         self, kind: FrameType, side: bytes, latents: bytes, *, base_qp16: int | None = None,
-        checksum: int | None = None, analysis: Mapping[str, Any] | None = None,
+        checksum: int | None = None, kept: bool = False, analysis: Mapping[str, Any] | None = None,
     ) -> int:  # fmt: skip
         """Write the next frame, and its analysis after it.
 
@@ -67,6 +67,8 @@ class VideoWriter:
         ----------
         base_qp16 : int, optional
             Base QP in sixteenths, if not that of the header.
+        kept : bool
+            Whether a P frame becomes the second reference of those after it.
 
         Returns
         -------
@@ -80,7 +82,7 @@ class VideoWriter:
             number = self._frames - self._keys[-1].index
         if base_qp16 == self._header.base_qp16:
             base_qp16 = None
-        header = FrameHeader(kind, number, base_qp16, checksum)
+        header = FrameHeader(kind, number, base_qp16, checksum, kept)
         written = self._section(SectionType.FRAME, pack_frame(header, side, latents))
         self._frames += 1
         if analysis is not None:

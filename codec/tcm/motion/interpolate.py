@@ -1,4 +1,4 @@
-"""The prediction of a picture from a reference and its motion, in exact integers (FORMAT.md, "Prediction").
+"""The prediction of a picture from references and its motion, in exact integers (FORMAT.md, "Prediction").
 
 Sub-pixel samples come from the interpolation filters of H.265 (8 taps for quarter pixels of luma, 4 taps for eighths
 of chroma), applied along rows, then along columns, and rounded once at the end. No intermediate value reaches 2^24,
@@ -7,9 +7,13 @@ so the result is the same in every order of summation.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import torch
 
-from codec.tcm.motion.field import CELL_PX, INTRA, QUARTERS, MotionField
+from codec.errors import InputError
+from codec.tcm.motion.field import CELL_PX, INTRA, NEAR, QUARTERS, REFERENCES, MotionField
 from codec.tcm.planes import PEAK, Planes
 
 LUMA_TAPS = (
@@ -34,34 +38,65 @@ _PLANAR_ONE = 5040
 _CHUNK_CELLS = 4096
 
 
-def predict(reference: Planes, field: MotionField) -> Planes:
+def predict(references: Mapping[int, Planes], field: MotionField) -> Planes:
     """Motion-compensated prediction.
 
     Parameters
     ----------
-    reference : Planes
-        The picture that the vectors point into; beyond its edges the nearest sample counts.
+    references : mapping of int to Planes
+        Pictures by reference; beyond their edges the nearest sample counts.
     field : MotionField
         Of the same padded size.
 
     Returns
     -------
     Planes
-        On the device of the reference, 0..1023.
+        On the device of the references, 0..1023.
     """
-    device = reference.y.device
-    vectors = torch.from_numpy(field.vectors).to(device, torch.int64)
+    used = [ref for ref in REFERENCES if field.uses(ref).any()]
+    if any(ref not in references for ref in used):
+        raise InputError("the motion needs a reference that is not there", where="prediction of a P frame")
+    device = references[NEAR].y.device
     intra = torch.from_numpy(field.mode == INTRA).to(device)
-    moved = bool(field.vectors.any())
-    any_intra = bool((field.mode == INTRA).any())
+    parts = [_Part.of(references[ref], field, ref, device) for ref in used]
     out = []
-    for index, plane in enumerate(reference.all):
-        luma = index == 0
-        predicted = compensate(plane, vectors, luma) if moved else plane.clone()
-        if any_intra:
-            fill_planar(predicted, intra, CELL_PX if luma else CELL_PX // 2)
+    for index, like in enumerate(references[NEAR].all):
+        side = CELL_PX if index == 0 else CELL_PX // 2
+        total, count = torch.zeros_like(like), torch.zeros_like(like)
+        for part in parts:
+            here = samples_of(part.used, side)
+            total += part.moved(index) * here
+            count += here
+        # One prediction as it is, (a + b + 1) >> 1 of two.
+        predicted = torch.where(count == 2, (total + 1) >> 1, total)
+        if bool(intra.any()):
+            fill_planar(predicted, intra, side)
         out.append(predicted)
     return Planes(out[0], out[1], out[2])
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """What one reference gives: its picture, where it is used, and vectors by cell."""
+
+    planes: Planes
+    used: torch.Tensor
+    vectors: torch.Tensor
+
+    @classmethod
+    def of(cls, planes: Planes, field: MotionField, ref: int, device: torch.device) -> _Part:
+        vectors = torch.from_numpy(field.vectors_of(ref)).to(device, torch.int64)
+        return cls(planes, torch.from_numpy(field.uses(ref)).to(device, torch.int32), vectors)
+
+    def moved(self, index: int) -> torch.Tensor:
+        """One plane, every cell from where its vector points."""
+        plane = self.planes.all[index]
+        return compensate(plane, self.vectors, index == 0) if bool(self.vectors.any()) else plane
+
+
+def samples_of(cells: torch.Tensor, side: int) -> torch.Tensor:
+    """Values by cell to values by sample."""
+    return cells.repeat_interleave(side, 0).repeat_interleave(side, 1)
 
 
 def compensate(plane: torch.Tensor, vectors: torch.Tensor, luma: bool) -> torch.Tensor:
@@ -125,7 +160,7 @@ def fill_planar(plane: torch.Tensor, intra: torch.Tensor, side: int) -> None:
     side : int
         Samples per cell and side.
     """
-    hole = intra.repeat_interleave(side, 0).repeat_interleave(side, 1)
+    hole = samples_of(intra, side)
     total = torch.zeros_like(plane)
     weights = torch.zeros_like(plane)
     for dim in (0, 1):

@@ -10,12 +10,12 @@ import torch
 
 from codec.errors import InputError
 from codec.files import atomic_path
-from codec.tcm.frame_encoder import FrameEncoder
+from codec.quality import snap_qp
+from codec.tcm.encoder import PictureEncoder, Stopwatch
 from codec.tcm.models import TcmModel
-from codec.tcm.motion.interpolate import predict
-from codec.tcm.motion.search import PRESETS, search_motion
-from codec.tcm.planes import Planes
+from codec.tcm.planes import padded
 from codec.tcm.prior import prior_inputs
+from codec.tcm.settings import VideoEncodeSettings
 from codec.tcm.side import FrameSide
 from codec.video.frame import Frame
 
@@ -48,53 +48,42 @@ class Samples:
     coded: np.ndarray
 
 
-def random_side(rows: int, cols: int, base_qp16: int, rng: np.random.Generator) -> torch.Tensor:
-    """`(rows, cols)` QPs in sixteenths: flat, or with whole offsets that vary smoothly."""
-    offsets = np.zeros((rows, cols))
+def random_offsets(rows: int, cols: int, rng: np.random.Generator) -> np.ndarray:
+    """`(rows, cols)` int8 QP offsets: none, or some that vary smoothly."""
     if rng.random() < 0.5:
-        coarse = rng.normal(0, 3, (3, 3)).astype(np.float32)
-        grid = torch.nn.functional.interpolate(torch.from_numpy(coarse)[None, None], (rows, cols), mode="bilinear")
-        offsets = np.round(grid[0, 0].numpy())
-    return torch.from_numpy(np.clip(base_qp16 + 16 * offsets, 0, 1008).astype(np.int64))
+        return np.zeros((rows, cols), np.int8)
+    coarse = torch.from_numpy(rng.normal(0, 3, (3, 3)).astype(np.float32))
+    grid = torch.nn.functional.interpolate(coarse[None, None], (rows, cols), mode="bilinear")
+    return np.round(grid[0, 0].numpy()).clip(-16, 16).astype(np.int8)
 
 
 def code_run(
-    model: TcmModel, frames: list[Frame], qp: float, rng: np.random.Generator, preset: str = "medium", effort: int = 1
+    model: TcmModel, frames: list[Frame], qp: float, rng: np.random.Generator, effort: int = 1
 ) -> list[dict[str, np.ndarray]]:
     """Code a key frame and P frames after it; one sample per P frame."""
     out: list[dict[str, np.ndarray]] = []
-    reference, memory, previous = None, None, None
+    encoder = PictureEncoder(model, VideoEncodeSettings(effort=effort))
     for i, frame in enumerate(frames):
-        current = Planes.from_frame(frame)
-        rows, cols = current.size_px[0] // 16, current.size_px[1] // 16
-        base_qp16 = int(np.clip(round(16 * (qp if i == 0 else qp + rng.uniform(0, 4))), 0, 1008))
-        qp16_map = random_side(rows, cols, base_qp16, rng)
-        every = np.ones((rows, cols), bool)
-        if reference is None:
-            side = FrameSide(base_qp16, qp16_map, every)
-            reference = FrameEncoder(model.key, current, None, side, None, effort).encode().reconstruction
+        base_qp = snap_qp(qp if i == 0 else qp + float(rng.uniform(0, 4)))
+        encoder.settings = VideoEncodeSettings(qp=base_qp, effort=effort, keep_interval=int(rng.integers(0, 4)))
+        rows, cols = (padded(side) // 16 for side in frame.planes[0].shape)
+        memory = encoder.memory
+        picture = encoder.code(frame, key=i == 0, offsets=random_offsets(rows, cols, rng), watch=Stopwatch())
+        if picture.prediction is None:
             continue
-        previous = search_motion(current, reference, qp16_map.numpy(), previous, PRESETS[preset])
-        prediction = predict(reference, previous)
-        coder = FrameEncoder(
-            model.inter, current, prediction, FrameSide(base_qp16, qp16_map, every, previous), memory, effort
-        )
-        coded = coder.choose_coded()
-        side = FrameSide(base_qp16, qp16_map, coded, previous)
+        side = FrameSide(picture.base_qp16, torch.from_numpy(picture.qp16_map), picture.coded, picture.motion)
         channels = model.inter.config.y_channels
-        prior = prior_inputs(prediction, side, memory, channels, model.inter.net.context.compand)
+        prior = prior_inputs(picture.prediction, side, memory, channels, model.inter.net.context.compand)
         out.append(
             {
-                "x": current.patches(torch.int32).numpy().astype(np.uint16),
-                "prediction": prediction.patches(torch.int32).numpy().astype(np.uint16),
+                "x": picture.current.patches(torch.int32).numpy().astype(np.uint16),
+                "prediction": picture.prediction.patches(torch.int32).numpy().astype(np.uint16),
                 "prior": prior.numpy().astype(np.int16),
-                "qp16_map": qp16_map.numpy().astype(np.int16),
-                "base_qp16": np.array(base_qp16, np.int16),
-                "coded": coded,
+                "qp16_map": picture.qp16_map.astype(np.int16),
+                "base_qp16": np.array(picture.base_qp16, np.int16),
+                "coded": picture.coded,
             }
         )
-        result = coder.encode(coded)
-        reference, memory = result.reconstruction, result.memory
     return out
 
 

@@ -17,6 +17,7 @@ from codec.quality import lmbda_of_qp
 from codec.tcm.config import INTER, KEY, TcmConfig
 from codec.tcm.model import TcmNet
 from codec.tcm.models import load_file
+from codec.tcm.motion.field import NEAR
 from codec.tcm.motion.interpolate import predict
 from codec.tcm.motion.search import search_motion
 from codec.tcm.planes import Planes
@@ -114,11 +115,10 @@ def _run(
 
 @dataclass
 class SampleOptions:
-    """How samples are made: for how long, from which clips, how hard the search tries."""
+    """How samples are made: for how long, from which clips, how hard the encoder tries."""
 
     minutes: float = 10.0
     held_out: bool = False
-    preset: str = "medium"
     effort: int = 1
     seed: int = 1
 
@@ -141,7 +141,7 @@ def make_samples(
                 frames = synthetic(np.array(pictures[rng.integers(len(pictures))]), RUN_FRAMES, *CROP_PX, rng)
             else:
                 frames = cut(clips[rng.integers(len(clips))], RUN_FRAMES, *CROP_PX, rng)
-            batch += code_run(model, frames, float(rng.uniform(*QP_RANGE)), rng, options.preset, options.effort)
+            batch += code_run(model, frames, float(rng.uniform(*QP_RANGE)), rng, options.effort)
         save_samples(batch, output / f"{options.seed:04d}_{count:05d}.npz")
         count += 1
         coded = float(np.mean([sample["coded"].mean() for sample in batch]))
@@ -161,7 +161,7 @@ def start_inter(key: TcmNet, data_dir: Path, output: Path, seed: int = 1) -> tup
             Planes.from_frame(frame) for frame in cut(clips[rng.integers(len(clips))], 2, *CROP_PX, rng)
         )
         qp16 = np.full([n // 16 for n in current.size_px], round(16 * float(rng.uniform(*QP_RANGE))))
-        prediction = predict(reference, search_motion(current, reference, qp16))
+        prediction = predict({NEAR: reference}, search_motion(current, {NEAR: reference}, qp16))
         residuals.append(((current.patches() - prediction.patches()) / 1024.0)[:, :rows, :cols])
     net = TcmNet(INTER)
     net.start_from_dct(torch.stack(residuals))

@@ -37,7 +37,11 @@ def random_info(seed: int, *, key: bool = False) -> SideInfo:
     for top in range(0, sizes.shape[0], 8):
         for left in range(0, sizes.shape[1], 8):
             grow(top, left, 6)
-    return SideInfo(MotionField(sizes, mode, vectors, np.zeros_like(mode)), rng.random((ROWS, COLS)) < 0.3, offsets)
+    return SideInfo(
+        MotionField(sizes, mode, vectors, np.zeros_like(mode), np.zeros_like(vectors)),
+        rng.random((ROWS, COLS)) < 0.3,
+        offsets,
+    )
 
 
 def same(a: SideInfo, b: SideInfo) -> bool:
