@@ -68,8 +68,13 @@ class TcmNet(nn.Module):
         self.std = nn.Buffer(torch.ones(config.y_channels))
 
     def start_from_dct(self, residuals: torch.Tensor) -> None:
-        """Start the linear path with the strongest DCT functions over samples `(B, 384, h, w)`, minus prediction."""
-        basis = torch.block_diag(*[torch.kron(dct_matrix(n), dct_matrix(n)) for n in (16, 8, 8)])  # (384, 384)
+        """Start the linear path with the strongest DCT functions over samples `(B, 384, h, w)`, minus prediction.
+
+        Luma of pictures is transformed in 16x16, residuals of P frames, which are sparser, in 8x8.
+        """
+        basis = torch.block_diag(
+            *[block_dct(16, 8 if self.config.conditional else 16), block_dct(8, 8), block_dct(8, 8)]
+        )
         variance = (basis @ residuals.transpose(0, 1).flatten(1)).square().mean(1)  # (384,)
         luma = torch.arange(384) < 256
         gain = torch.where(luma, LUMA_GAIN, CHROMA_GAIN)
@@ -134,6 +139,16 @@ class TcmNet(nn.Module):
         decoded = torch.cat([a + b for a, b in scaled], dim=-1).permute(0, 3, 1, 2)  # (B, C, h, w)
         added = self.synthesis(decoded, qp_map, prediction, coded, self.std)
         return TrainingPass(added if prediction is None else prediction + added, y_bits, z_bits)
+
+
+def block_dct(side: int, part: int) -> torch.Tensor:
+    """`(side^2, side^2)` orthonormal DCT of every `part` x `part` in a block of `side` x `side` samples, row by row."""
+    count = side // part
+    index = torch.arange(side * side).view(count, part, count, part).permute(0, 2, 1, 3).flatten()
+    one = torch.kron(dct_matrix(part), dct_matrix(part))
+    out = torch.zeros(side * side, side * side)
+    out[:, index] = torch.block_diag(*[one] * count**2)
+    return out
 
 
 def _rate(value: torch.Tensor, scale: torch.Tensor, shape: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ from pathlib import Path
 from codec.blockmap import BlockMap
 from codec.video.frame import Frame, VideoFormat
 
-PARTS = ("headers", "checksum", "split", "mode", "vectors", "coded", "qp", "z", "y")
+PARTS = ("headers", "checksum", "split", "mode", "references", "vectors", "coded", "qp", "z", "y")
 """Syntax elements that the bits of a frame are counted by; see `FrameRecord.bits_by_part`."""
 
 

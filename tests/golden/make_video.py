@@ -38,8 +38,9 @@ from codec.tcm.latents import gather, reconstruct, scatter, walk
 from codec.tcm.lookahead.settings import LookaheadSettings
 from codec.tcm.model import TcmNet
 from codec.tcm.models import TcmModel, load_file
-from codec.tcm.motion.field import INTRA, VECTOR_REACH, MotionField
+from codec.tcm.motion.field import FAR, INTRA, KEPT, NEAR, REFERENCES, VECTOR_REACH, MotionField
 from codec.tcm.motion.interpolate import predict
+from codec.tcm.motion.references import Pictures
 from codec.tcm.planes import Planes
 from codec.tcm.settings import VideoEncodeSettings
 from codec.tcm.side import FrameSide
@@ -63,6 +64,7 @@ class Recipe:
     depth: int = 8
     lookahead: LookaheadSettings = field(default_factory=lambda: LookaheadSettings(scenecut=0))
     key_offset: float = 0
+    keep_interval: int = 8
     effort: int = 0
     checksums: bool = True
     analysis: bool = False
@@ -104,6 +106,7 @@ RECIPES = {
     "foreign": Recipe(64, 64, 3, how="foreign"),
     "longer_header": Recipe(64, 64, 2, how="longer header"),
     "long_group": Recipe(16, 16, 132, scene="jitter", qp=36),
+    "kept_frames": Recipe(96, 96, 9, scene="objects", keep_interval=3, effort=2),
     "random_sides": Recipe(200, 140, 6, depth=10, how="random sides"),
     "wild_symbols": Recipe(128, 64, 4, how="wild symbols"),
 }
@@ -147,7 +150,8 @@ def make_stream(recipe: Recipe, seed: int, model: TcmModel) -> bytes:
     if recipe.how in ("random sides", "wild symbols"):
         return random_stream(source, recipe, seed, model)
     settings = VideoEncodeSettings(
-        qp=recipe.qp, lookahead=recipe.lookahead, key_offset=recipe.key_offset, effort=recipe.effort,
+        qp=recipe.qp, lookahead=recipe.lookahead, key_offset=recipe.key_offset,
+        keep_interval=recipe.keep_interval, effort=recipe.effort,
         checksums=recipe.checksums, analysis=recipe.analysis,
     )  # fmt: skip
     with TemporaryDirectory() as place:
@@ -181,10 +185,10 @@ def finished(stream: bytes, how: str) -> bytes:
     return stream
 
 
-def random_motion(rng: np.random.Generator, rows: int, cols: int) -> MotionField:
-    """Leaves of every size and mode, with near and far vectors; `rows` and `cols` of cells."""
-    size, mode = np.zeros((rows, cols), np.uint8), np.zeros((rows, cols), np.uint8)
-    vectors = np.zeros((rows, cols, 2), np.int16)
+def random_motion(rng: np.random.Generator, rows: int, cols: int, references: tuple[int, ...]) -> MotionField:
+    """Leaves of every size, mode and reference, with short and long vectors; `rows` and `cols` of cells."""
+    size, mode, ref = (np.zeros((rows, cols), np.uint8) for _ in range(3))
+    vectors = {known: np.zeros((rows, cols, 2), np.int16) for known in REFERENCES}
 
     def grow(top: int, left: int, level: int) -> None:
         side = 1 << (level - 3)
@@ -195,13 +199,17 @@ def random_motion(rng: np.random.Generator, rows: int, cols: int) -> MotionField
         here = np.s_[top : top + side, left : left + side]
         size[here], mode[here] = level, rng.random() < 0.25
         reach = rng.choice([2, 9, 40, 300, VECTOR_REACH])
-        if not mode[top, left] and rng.random() < 0.7:
-            vectors[here] = rng.integers(-reach, reach + 1, 2)
+        if mode[top, left]:
+            return
+        for used in rng.choice(references, rng.integers(1, min(2, len(references)) + 1), replace=False):
+            ref[here] |= np.uint8(used)
+            if rng.random() < 0.7:
+                vectors[int(used)][here] = rng.integers(-reach, reach + 1, 2)
 
     for top in range(0, rows, 8):
         for left in range(0, cols, 8):
             grow(top, left, 6)
-    return MotionField(size, mode, vectors, np.zeros_like(mode))
+    return MotionField(size, mode, vectors[NEAR], ref, vectors[FAR], vectors[KEPT])
 
 
 def random_stream(source: SyntheticClip, recipe: Recipe, seed: int, model: TcmModel) -> bytes:
@@ -209,27 +217,30 @@ def random_stream(source: SyntheticClip, recipe: Recipe, seed: int, model: TcmMo
     rng, file = np.random.default_rng(seed), io.BytesIO()
     header = VideoHeader(source.format, round(recipe.qp * QP_STEPS), model.entropy_id, model.synthesis_id)
     writer = VideoWriter(file, header)
-    sides, reference, memory = None, None, None
+    sides, pictures, memory = None, Pictures(), None
     for number, frame in enumerate(source.read()):
         key = number % 4 == 0
         current = Planes.from_frame(frame)
         rows, cols = (side // 16 for side in current.size_px)
         sides = sides or SideCoder(rows, cols)
-        motion = None if key else random_motion(rng, 2 * rows, 2 * cols)
-        if number == 3:  # one without intra leaves, one without inter leaves
-            motion = replace(motion, mode=np.zeros_like(motion.mode))
-        if number == 5:
-            motion = replace(motion, mode=np.full_like(motion.mode, INTRA), vectors=np.zeros_like(motion.vectors))
+        motion = None if key else random_motion(rng, 2 * rows, 2 * cols, (NEAR, *sides.chains.to))
+        if number == 5:  # one without inter leaves
+            none = np.zeros_like(motion.vectors)
+            mode = np.full_like(motion.mode, INTRA)
+            motion = replace(
+                motion, mode=mode, ref=np.zeros_like(mode), vectors=none, far_vectors=none, kept_vectors=none
+            )
         coded = np.ones((rows, cols), bool) if key else rng.random((rows, cols)) < 0.6
         if number == 1:
             coded[:, :4] = False  # whole units without symbols
         offsets = rng.integers(-32, 32, (rows, cols)) * (rng.random((rows, cols)) < 0.3)
         base_qp16 = int(rng.integers(0, 1009)) if number % 2 else header.base_qp16
         qp16_map = torch.from_numpy(np.clip(base_qp16 + QP_STEPS * offsets, 0, 1008))
-        prediction = None if key else predict(reference, motion)
+        prediction = None if key else predict(pictures.of(sides.chains), motion)
         known = FrameSide(base_qp16, qp16_map, coded, motion)
         memory = None if key else memory
-        side = sides.encode(SideInfo(motion, coded, offsets.astype(np.int8))).payload
+        kept = number % 4 == 2
+        side = sides.encode(SideInfo(motion, coded, offsets.astype(np.int8)), kept=kept).payload
         if recipe.how == "random sides":
             latents = FrameEncoder(model.of(key=key), current, prediction, known, memory, 0).encode(coded)
             payload, reference, memory = latents.payload, latents.reconstruction, latents.memory
@@ -241,7 +252,8 @@ def random_stream(source: SyntheticClip, recipe: Recipe, seed: int, model: TcmMo
         memory = None if key else memory
         kind = FrameType.KEY if key else FrameType.P
         checksum = planes_checksum(reference)
-        writer.add_frame(kind, side, payload, base_qp16=base_qp16, checksum=checksum)
+        pictures.push(reference, key=key, kept=kept)
+        writer.add_frame(kind, side, payload, base_qp16=base_qp16, checksum=checksum, kept=kept)
     writer.finish()
     return file.getvalue()
 

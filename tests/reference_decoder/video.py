@@ -31,15 +31,23 @@ class VideoDecoder:
         kind = self.weights.kinds["key" if frame.key else "inter"]
         if frame.key:
             self.contexts, self.side = Contexts(), Side.of_key(qp_map(frame.side, self.h, self.w))
+            self.near = self.far = self.kept = None
             self.seen, prediction = np.zeros((sum(kind.config["groups"]), self.h, self.w), np.int64), None
         else:
-            self.side = decode_side(frame.side, self.side, self.contexts)
-            prediction = predict(self.picture, self.side.intra, self.side.vectors)
+            there = {1: self.near, 2: self.far, 4: self.kept}
+            if self.kept is self.near or self.kept is self.far:
+                del there[4]
+            there = {k: picture for k, picture in there.items() if picture is not None}
+            self.side = decode_side(frame.side, self.side, self.contexts, sum(there), frame.kept)
+            prediction = predict(there, self.side.ref, self.side.vectors)
         qp16 = np.clip(frame.qp + 16 * self.side.offsets, 0, 1008)
         s, t, self.tables = video_networks.latents(
             kind, frame.symbols, frame.qp, qp16, self.side, prediction, self.seen
         )
         self.picture = video_networks.samples(kind, s, qp16, self.side.coded, prediction)
+        self.far, self.near = self.near, self.picture
+        if frame.key or frame.kept:
+            self.kept = self.picture
         if not frame.key:
             self.seen = t
         if frame.checksum is not None:

@@ -20,6 +20,7 @@ class CodedFrame:
     checksum: int | None
     side: bytes
     symbols: bytes
+    kept: bool
 
 
 @dataclass
@@ -97,7 +98,7 @@ def parse(data: bytes) -> Video:
 
 def _frame(payload: bytes, video: Video) -> CodedFrame:
     flags = payload[0]
-    if flags & 3 > 1 or flags & 12 or flags >> 6:
+    if flags & 3 > 1 or flags & 12 or flags & 64 or (flags & 3 == 0 and flags & 128):
         raise Damaged("flags")
     number, at = leb128(payload, 1)
     qp, checksum = video.qp, None
@@ -108,7 +109,8 @@ def _frame(payload: bytes, video: Video) -> CodedFrame:
     side_bytes, at = leb128(payload, at)
     if at + side_bytes > len(payload) or qp > 1008:
         raise Damaged("fields of a frame")
-    return CodedFrame(flags & 3 == 0, number, qp, checksum, payload[at : at + side_bytes], payload[at + side_bytes :])
+    side, symbols = payload[at : at + side_bytes], payload[at + side_bytes :]
+    return CodedFrame(flags & 3 == 0, number, qp, checksum, side, symbols, flags & 128 > 0)
 
 
 def _check_order(video: Video) -> None:

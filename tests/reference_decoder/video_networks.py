@@ -107,7 +107,7 @@ def hyper(w: Kind, z: np.ndarray, qp16: np.ndarray) -> tuple[np.ndarray, np.ndar
 def prior(w: Kind, seen: np.ndarray, prediction: Planes, side: Side, qp16: np.ndarray) -> np.ndarray:
     """Section 11.3: features of what is known before; `seen` are the t of the P frame before, or zeros."""
     h, c = qp16.shape
-    vector = side.vectors[::2, ::2]
+    vector = side.vectors[1][::2, ::2]
     rows = np.clip(np.arange(h)[:, None] + down(vector[..., 1], 6), 0, h - 1)
     cols = np.clip(np.arange(c)[None, :] + down(vector[..., 0], 6), 0, c - 1)
     inputs = [w.compand(np.abs(seen[:, rows, cols]))]
@@ -186,7 +186,9 @@ def samples(w: Kind, s: np.ndarray, qp16: np.ndarray, coded: np.ndarray, predict
             x[:, dy::2, dx::2] = wide[2 * dy + dx :: 4]
     if prediction is not None:
         known = np.concatenate([patches(p, 8 if i == 0 else 4) for i, p in enumerate(prediction)]) - 512
-        x = clamp(x + w.layer("synthesis.condition", known))
+        parts = [unpatched(a, 16 if i == 0 else 8) for i, a in enumerate(np.split(linear, [256, 320]))]
+        coarse = clamp(np.concatenate([patches(p, 8 if i == 0 else 4) for i, p in enumerate(parts)]))
+        x = clamp(x + w.layer("synthesis.condition", np.concatenate([coarse, 8 * known])))
     for u in range(w.config["dec8_depth"]):
         x = unit(f"synthesis.body8.{u}", x)
     fine = w.layer("synthesis.leave", x, -(2**17), 2**17 - 1)

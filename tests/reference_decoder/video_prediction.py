@@ -12,22 +12,26 @@ CHROMA = ((0, 64, 0, 0), (-2, 58, 10, -2), (-4, 54, 16, -2), (-6, 46, 28, -4), (
 Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def predict(reference: Planes, intra: np.ndarray, vectors: np.ndarray) -> Planes:
-    """Planes of the prediction, from modes and vectors by cell."""
-    y, u, v = (
-        _plane(plane, intra, vectors, 8 if i == 0 else 4, LUMA if i == 0 else CHROMA)
-        for i, plane in enumerate(reference)
-    )
-    return y, u, v
+def predict(references: dict[int, Planes], ref: np.ndarray, vectors: dict[int, np.ndarray]) -> Planes:
+    """Planes of the prediction, from what each cell refers to and its vectors by reference."""
+    out = []
+    for i in range(3):
+        cell, taps = (8, LUMA) if i == 0 else (4, CHROMA)
+        parts = {k: _plane(picture[i], ref & k > 0, vectors[k], cell, taps) for k, picture in references.items()}
+        total, count = sum(parts.values()), sum((ref & k > 0).astype(int) for k in parts)
+        mean = np.where(count.repeat(cell, 0).repeat(cell, 1) == 2, (total + 1) >> 1, total)
+        out.append(_filled(mean, (ref == 0).repeat(cell, 0).repeat(cell, 1)))
+    return out[0], out[1], out[2]
 
 
 def _plane(
-    plane: np.ndarray, intra: np.ndarray, vectors: np.ndarray, cell: int, taps: tuple[tuple[int, ...], ...]
+    plane: np.ndarray, used: np.ndarray, vectors: np.ndarray, cell: int, taps: tuple[tuple[int, ...], ...]
 ) -> np.ndarray:
+    """What one reference gives; 0 where it is not used."""
     bits, first = len(taps).bit_length() - 1, 1 - len(taps[0]) // 2
     rows, cols = plane.shape
     out = np.zeros_like(plane)
-    for r, c in np.argwhere(~intra):
+    for r, c in np.argwhere(used):
         dx, dy = (int(v) for v in vectors[r, c])
         n = len(taps[0])
         ys = np.clip(cell * r + (dy >> bits) + first + np.arange(cell + n - 1), 0, rows - 1)
@@ -36,8 +40,7 @@ def _plane(
         lines = sum(taps[dx % 2**bits][k] * patch[:, k : k + cell] for k in range(n))
         total = sum(taps[dy % 2**bits][k] * lines[k : k + cell] for k in range(n))
         out[cell * r : cell * r + cell, cell * c : cell * c + cell] = np.clip((total + 2048) >> 12, 0, 1023)
-    hole = intra.repeat(cell, 0).repeat(cell, 1)
-    return _filled(out, hole)
+    return out
 
 
 def _filled(p: np.ndarray, hole: np.ndarray) -> np.ndarray:

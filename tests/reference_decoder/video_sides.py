@@ -17,22 +17,28 @@ FOUR = ((0, -1), (-1, 0), (0, 1), (1, 0))
 
 @dataclass
 class Side:
-    """Of a frame: by cell `size` (of the leaf, in px), `intra`, `vectors`; by block `coded`, `offsets`.
+    """Of a frame: by cell `size` (of the leaf, in px), `ref`, `vectors` by reference, `chain`; by block the others.
 
-    Key frames have no leaves: size 0, all intra, no vectors.
+    Key frames have no leaves: size 0, ref 0, no vectors.
     """
 
     size: np.ndarray
-    intra: np.ndarray
-    vectors: np.ndarray
+    ref: np.ndarray
+    vectors: dict[int, np.ndarray]
+    chain: np.ndarray
     coded: np.ndarray
     offsets: np.ndarray
 
     @classmethod
     def of_key(cls, offsets: np.ndarray) -> Side:
         cells = 2 * offsets.shape[0], 2 * offsets.shape[1]
-        return cls(np.zeros(cells, int), np.ones(cells, bool), np.zeros((*cells, 2), int),
+        none = np.zeros((*cells, 2), int)
+        return cls(np.zeros(cells, int), np.zeros(cells, int), dict.fromkeys((1, 2, 4), none), none,
                    np.ones(offsets.shape, bool), offsets)  # fmt: skip
+
+    @property
+    def intra(self) -> np.ndarray:
+        return self.ref == 0
 
 
 class Contexts:
@@ -81,18 +87,26 @@ def phased(rows: int, cols: int) -> Iterator[list[tuple[int, int]]]:
         yield [(r, c) for r in range(pr, rows, 2) for c in range(pc, cols, 2)]
 
 
-def decode_side(payload: bytes, before: Side, contexts: Contexts) -> Side:
-    """A P frame; `before` is the frame before, key frames too."""
+def decode_side(payload: bytes, before: Side, contexts: Contexts, references: int, kept: bool) -> Side:
+    """A P frame; `before` is the frame before, key frames too; `references` the sum of those there are."""
     contexts.begin(payload)
-    rows, cols = before.intra.shape
+    rows, cols = before.ref.shape
     after_key = not before.size.any()
     size = _leaves(contexts, before, rows, cols)
     intra = _modes(contexts, before, size)
-    vectors = _vectors(contexts, before, size, intra)
+    ref = _references(contexts, before, size, intra, references)
+    vectors = {k: np.zeros((rows, cols, 2), int) for k in (1, 2, 4)}
+    for k, name in ((1, ""), (2, "far_"), (4, "kept_")):
+        if references & k:
+            a = before.chain if k == 4 else before.vectors[1]
+            foreseen = a if k == 1 else np.clip(a + vectors[1], -2048, 2048)
+            known = before.ref & 1 > 0 if k == 1 else np.ones((rows, cols), bool)
+            vectors[k] = _vectors(contexts, name, foreseen, known, size, ref & k > 0)
+    chain = np.where((ref & 4 > 0)[..., None], vectors[4], np.clip(before.chain + vectors[1], -2048, 2048))
     coded = _flags(contexts, before, size, after_key)
     offsets = _offsets(contexts, before.offsets)
     contexts.end()
-    return Side(size, intra, vectors, coded, offsets)
+    return Side(size, ref, vectors, np.zeros_like(chain) if kept else chain, coded, offsets)
 
 
 def _leaves(contexts: Contexts, before: Side, rows: int, cols: int) -> np.ndarray:
@@ -130,21 +144,46 @@ def _modes(contexts: Contexts, before: Side, size: np.ndarray) -> np.ndarray:
     return intra
 
 
-def _vectors(contexts: Contexts, before: Side, size: np.ndarray, intra: np.ndarray) -> np.ndarray:
-    """Section 10.3."""
+def _references(contexts: Contexts, before: Side, size: np.ndarray, intra: np.ndarray, references: int) -> np.ndarray:
+    """End of section 10.2."""
+    if references == 1:
+        return (~intra).astype(int)
+    rows, cols = size.shape
+    ref = np.zeros((rows, cols), int)
+    for side in (64, 32, 16, 8):
+        n, half = side // 8, side // 16
+        for places in phased(rows // n, cols // n):
+            found = {}
+            for r, c in ((n * r, n * c) for r, c in places if size[n * r, n * c] == side and not intra[n * r, n * c]):
+                cells = (r + half, c - 1), (r - 1, c + half), (r + half, c + n), (r + n, c + half)
+                around = [value for cell in cells if (value := _at(ref, *cell))]
+                m = max(range(1, 7), key=lambda k: (around.count(k), -k)) if around else 0
+                found[r, c] = 1 + contexts.symbol("ref", 7 * int(before.ref[r + half, c + half]) + m)
+            for (r, c), value in found.items():
+                if value & ~references:
+                    raise ValueError("reference")
+                ref[r : r + n, c : c + n] = value
+    return ref
+
+
+def _vectors(
+    contexts: Contexts, prefix: str, foreseen: np.ndarray, foreseen_known: np.ndarray, size: np.ndarray,
+    used: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """Section 10.3, one reference."""
     rows, cols = size.shape
     vectors, known = np.zeros((rows, cols, 2), int), np.zeros((rows, cols), bool)
     for i, side in enumerate((64, 32, 16, 8)):
         n = side // 8
         for places in phased(rows // n, cols // n):
-            leaves = [(n * r, n * c) for r, c in places if size[n * r, n * c] == side and not intra[n * r, n * c]]
-            found = [_candidates(before, vectors, known, r, c, n) for r, c in leaves]
+            leaves = [(n * r, n * c) for r, c in places if size[n * r, n * c] == side and used[n * r, n * c]]
+            found = [_candidates(foreseen, foreseen_known, vectors, known, r, c, n) for r, c in leaves]
             spreads = [_spread([v for v in all_ if v is not None]) for all_ in found]
-            choices = [contexts.symbol("choice", 5 * i + s) for s in spreads]
+            choices = [contexts.symbol(prefix + "choice", 5 * i + s) for s in spreads]
             explicit = [k for k, choice in enumerate(choices) if choice == 6]
-            dx = contexts.numbers("dx", [5 * i + spreads[k] for k in explicit])
+            dx = contexts.numbers(prefix + "dx", [5 * i + spreads[k] for k in explicit])
             dy = contexts.numbers(
-                "dy", [3 * spreads[k] + min(abs(x).bit_length(), 2) for k, x in zip(explicit, dx, strict=True)]
+                prefix + "dy", [3 * spreads[k] + min(abs(x).bit_length(), 2) for k, x in zip(explicit, dx, strict=True)]
             )
             for k, (r, c) in enumerate(leaves):
                 there = [v for v in found[k] if v is not None]
@@ -163,7 +202,7 @@ def _vectors(contexts: Contexts, before: Side, size: np.ndarray, intra: np.ndarr
 
 
 def _candidates(
-    before: Side, vectors: np.ndarray, known: np.ndarray, r: int, c: int, n: int
+    foreseen: np.ndarray, foreseen_known: np.ndarray, vectors: np.ndarray, known: np.ndarray, r: int, c: int, n: int
 ) -> list[tuple[int, int] | None]:
     half = n // 2
     cells = (r + half, c - 1), (r - 1, c + half), (r + half, c + n), (r + n, c + half)
@@ -171,8 +210,7 @@ def _candidates(
         (int(vectors[cell][0]), int(vectors[cell][1])) if _at(known, *cell) else None for cell in cells
     ]
     middle = r + half, c + half
-    was_inter = before.size[middle] > 0 and not before.intra[middle]
-    return [*out, (int(before.vectors[middle][0]), int(before.vectors[middle][1])) if was_inter else None]
+    return [*out, (int(foreseen[middle][0]), int(foreseen[middle][1])) if foreseen_known[middle] else None]
 
 
 def _spread(there: list[tuple[int, int]]) -> int:

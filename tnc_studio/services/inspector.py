@@ -20,7 +20,7 @@ REACH = 24
 PICTURES_MAX = 4
 GROUPS = ("Branch", "Costs", "Bits", "Quality", "QP", "Motion", "Signal")
 QUALITY_IDS, SIGNAL_IDS = ("mse", "psnr"), ("texture", "flatness", "noise", "latent_energy")
-MOTION_IDS = ("motion", "vectors", "lookahead_vectors", "inter_share", "mode")
+MOTION_IDS = ("motion", "vectors", "reference", "lookahead_vectors", "inter_share", "mode")
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,8 +34,9 @@ def collect(paths: Sequence[Path], qps: Sequence[float] = QPS, frames: int = 8) 
     model = load_tcm()
     for number, path in enumerate(paths):
         settings = VideoEncodeSettings(
-            qp=qps[number % len(qps)], lookahead=LookaheadSettings(cutree=float(number % 4 > 0))
-        )
+            qp=qps[number % len(qps)], lookahead=LookaheadSettings(cutree=float(number % 4 > 0)),
+            key_offset=-3.0, keep_interval=4, effort=1 + number % 2,
+        )  # fmt: skip
         encoder = PictureEncoder(model, settings)
         with open_video(path) as source:
             for i, (frame, look) in enumerate(look_ahead(source.read(0, frames), settings.lookahead)):

@@ -46,8 +46,8 @@ def test_damage_is_found(video_copy: Path) -> None:
 def test_another_sample_fails(video_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     predict = decoder.predict
 
-    def wrong(reference, motion):
-        out = predict(reference, motion)
+    def wrong(references, motion):
+        out = predict(references, motion)
         out.v[-1, -1] ^= 512  # of a frame that is not padded
         return out
 
@@ -59,8 +59,8 @@ def test_another_sample_fails(video_copy: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_decoder_that_depends_on_threads_fails(video_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     predict = decoder.predict
 
-    def wrong(reference, motion):
-        out = predict(reference, motion)
+    def wrong(references, motion):
+        out = predict(references, motion)
         out.y[0, 0] ^= 512 * (conformance.torch.get_num_threads() > 1)
         return out
 

@@ -8,7 +8,7 @@ from codec.errors import BitstreamError
 from codec.tcm.frame_encoder import CodedLatents, FrameEncoder, block_error
 from codec.tcm.latents import decode_latents
 from codec.tcm.models import TcmModel
-from codec.tcm.motion.field import MotionField
+from codec.tcm.motion.field import NEAR, MotionField
 from codec.tcm.motion.interpolate import predict
 from codec.tcm.planes import Planes
 from codec.tcm.side import FrameSide, Memory
@@ -33,7 +33,7 @@ def code(tiny: TcmModel, moving: list[Planes]) -> list[tuple[CodedLatents, Plane
     for picture in moving[1:]:
         side = side_of(picture, 28, motion=True)
         assert side.motion is not None
-        prediction = predict(reference, side.motion)
+        prediction = predict({NEAR: reference}, side.motion)
         encoder = FrameEncoder(tiny.inter, picture, prediction, side, memory)
         side = replace(side, coded=encoder.choose_coded())
         result = encoder.encode(side.coded)
@@ -67,7 +67,7 @@ def test_blocks_without_symbols_stay_as_predicted(tiny: TcmModel, moving: list[P
     (first, *_), *_ = code(tiny, moving)
     side = side_of(moving[1], 20, motion=True)
     assert side.motion is not None
-    prediction = predict(first.reconstruction, side.motion)
+    prediction = predict({NEAR: first.reconstruction}, side.motion)
     encoder = FrameEncoder(tiny.inter, moving[1], prediction, side, None)
     coded = np.zeros_like(side.coded)
     coded[2, 3] = True
@@ -84,7 +84,7 @@ def test_choosing_blocks_never_costs(tiny: TcmModel, moving: list[Planes]) -> No
     (first, *_), *_ = code(tiny, moving)
     side = side_of(moving[1], 34, motion=True)
     assert side.motion is not None
-    prediction = predict(first.reconstruction, side.motion)
+    prediction = predict({NEAR: first.reconstruction}, side.motion)
     encoder = FrameEncoder(tiny.inter, moving[1], prediction, side, None)
     lmbda = encoder.lmbda.numpy() * 255.0**2 * 256
 

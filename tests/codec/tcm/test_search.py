@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import torch
 
-from codec.tcm.motion.field import INTER, INTRA, LOG2_SIZES, MotionField
+from codec.tcm.motion.field import FAR, INTER, INTRA, KEPT, LOG2_SIZES, NEAR, MotionField
 from codec.tcm.motion.interpolate import predict
 from codec.tcm.motion.search import PRESETS, SearchOptions, search_motion
 from codec.tcm.motion.tree import Tree
@@ -28,18 +28,21 @@ def qp_map(height: int, width: int, qp: int = 30) -> np.ndarray:
 
 
 def check_valid(field: MotionField) -> None:
-    """Leaves lie on their own grid and share one mode and vector."""
+    """Leaves lie on their own grid, and share mode, references and vectors."""
     for log2 in LOG2_SIZES:
         side = 1 << (log2 - 3)
         inside = field.log2_size == log2
         rows, cols = field.shape
         by_leaf = inside.reshape(rows // side, side, cols // side, side).swapaxes(1, 2).reshape(-1, side * side)
         assert ((by_leaf.sum(1) == 0) | by_leaf.all(1)).all()
-        for values in (field.mode, field.vectors[..., 0], field.vectors[..., 1]):
+        parts = [field.vectors_of(ref)[..., k] for ref in (NEAR, FAR, KEPT) for k in (0, 1)]
+        for values in (field.mode, field.ref, *parts):
             leaves = values.reshape(rows // side, side, cols // side, side).swapaxes(1, 2).reshape(-1, side * side)
             leaves = leaves[by_leaf.all(1)]
             assert (leaves == leaves[:, :1]).all()
-    assert not field.vectors[field.mode == INTRA].any()
+    assert ((field.ref == 0) == (field.mode == INTRA)).all()
+    for ref in (NEAR, FAR, KEPT):
+        assert not field.vectors_of(ref)[~field.uses(ref)].any()
 
 
 def test_finds_two_motions() -> None:
@@ -47,7 +50,7 @@ def test_finds_two_motions() -> None:
     reference = planes_of(wide[32:224, 64:320].copy())
     moved = wide[32 + 3 : 224 + 3, 64 - 25 : 320 - 25].copy()
     moved[64:128, 64:192] = wide[32 + 64 - 9 : 32 + 128 - 9, 64 + 64 + 14 : 64 + 192 + 14]
-    field = search_motion(planes_of(moved), reference, qp_map(192, 256))
+    field = search_motion(planes_of(moved), {NEAR: reference}, qp_map(192, 256))
     check_valid(field)
     inner, outer = field.vectors[8:16, 8:24], field.vectors[17:23, 8:24]
     assert (inner == [4 * 14, -4 * 9]).all(-1).mean() > 0.95
@@ -60,14 +63,14 @@ def test_finds_quarter_pixels() -> None:
     reference = planes_of(wide[32:160, 32:160].copy())
     still = MotionField.still(128, 128)
     still.vectors[:] = 5, -11
-    moved = predict(reference, still)
-    field = search_motion(moved, reference, qp_map(128, 128))
+    moved = predict({NEAR: reference}, still)
+    field = search_motion(moved, {NEAR: reference}, qp_map(128, 128))
     assert (field.vectors[2:-2, 2:-2] == [5, -11]).all()
 
 
 def test_nothing_moves() -> None:
     reference = planes_of(texture(128, 192, 2))
-    field = search_motion(reference, reference, qp_map(128, 192))
+    field = search_motion(reference, {NEAR: reference}, qp_map(128, 192))
     assert not field.vectors.any()
     assert (field.log2_size == 6).all()
     assert (field.mode == INTER).all()
@@ -85,7 +88,7 @@ def uncovered() -> tuple[Planes, Planes]:
 
 def test_what_comes_into_sight_is_intra() -> None:
     current, reference = uncovered()
-    field = search_motion(current, reference, qp_map(128, 192))
+    field = search_motion(current, {NEAR: reference}, qp_map(128, 192))
     check_valid(field)
     assert (field.mode[6:10, 10:14] == INTRA).mean() > 0.5
     assert (field.mode == INTRA).mean() < 0.2
@@ -95,8 +98,8 @@ def test_intra_leaves_help_the_prediction_that_is_really_made() -> None:
     current, reference = uncovered()
     errors = []
     for intra in (False, True):
-        field = search_motion(current, reference, qp_map(128, 192), None, SearchOptions(intra=intra))
-        errors.append(float((predict(reference, field).y - current.y).double().square().mean()))
+        field = search_motion(current, {NEAR: reference}, qp_map(128, 192), None, SearchOptions(intra=intra))
+        errors.append(float((predict({NEAR: reference}, field).y - current.y).double().square().mean()))
     assert errors[1] < errors[0]
 
 
@@ -107,7 +110,7 @@ def test_leaves_that_say_the_same_are_one() -> None:
     vectors[0, 0] = 8
     intra[4:, 4:] = True
     vectors[4:, 4:, 0] = torch.arange(4)
-    tree = Tree(level, intra, vectors)
+    tree = Tree(level, intra, torch.full((8, 8), NEAR), {NEAR: vectors})
     tree.merge_equal()
     field = tree.field()
     check_valid(field)
@@ -123,8 +126,32 @@ def test_threads_change_nothing() -> None:
     try:
         for threads in (1, 3):
             torch.set_num_threads(threads)
-            fields.append(search_motion(current, reference, qp_map(128, 192), None, PRESETS["fast"]))
+            fields.append(search_motion(current, {NEAR: reference}, qp_map(128, 192), None, PRESETS["fast"]))
     finally:
         torch.set_num_threads(before)
     assert (fields[0].vectors == fields[1].vectors).all()
     assert (fields[0].log2_size == fields[1].log2_size).all()
+
+
+def test_two_references_are_averaged_where_that_helps() -> None:
+    rng = np.random.default_rng(6)
+    clean = texture(128, 192, 7)
+    noisy = [np.clip(clean + rng.normal(0, 40, clean.shape), 0, 1023).astype(np.int32) for _ in range(2)]
+    references = {NEAR: planes_of(noisy[0]), KEPT: planes_of(noisy[1])}
+    current = planes_of(clean)
+    alone, both = (search_motion(current, dict(r), qp_map(128, 192)) for r in ([*references.items()][:1], references))
+    check_valid(both)
+    assert (both.ref == NEAR | KEPT).mean() > 0.9
+    errors = [float((predict(references, f).y - current.y).double().square().mean()) for f in (alone, both)]
+    assert errors[1] < 0.6 * errors[0]
+
+
+def test_a_hidden_place_comes_from_the_frame_that_still_shows_it() -> None:
+    kept = texture(128, 192, 8)
+    before = kept.copy()
+    before[32:96, 64:128] = texture(64, 64, 9)
+    references = {NEAR: planes_of(before), KEPT: planes_of(kept)}
+    field = search_motion(planes_of(kept), references, qp_map(128, 192))
+    check_valid(field)
+    assert (field.ref[4:12, 8:16] == KEPT).all()
+    assert not field.kept_vectors.any()

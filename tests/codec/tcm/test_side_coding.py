@@ -5,14 +5,14 @@ import pytest
 
 from codec.errors import BitstreamError, InputError
 from codec.tcm.contexts import ELEMENTS, frequencies, start_counts
-from codec.tcm.motion.field import INTER, INTRA, MotionField
+from codec.tcm.motion.field import FAR, INTER, INTRA, KEPT, NEAR, REFERENCES, MotionField
 from codec.tcm.side_coding import SideCoder, SideInfo
 
 ROWS, COLS = 8, 12
 
 
-def random_info(seed: int, *, key: bool = False) -> SideInfo:
-    """Leaves of every size, both modes, long and short vectors, QP offsets that change here and there."""
+def random_info(seed: int, *, key: bool = False, references: tuple[int, ...] = (NEAR,)) -> SideInfo:
+    """Leaves of every size, mode and reference, long and short vectors, QP offsets that change here and there."""
     rng = np.random.default_rng(seed)
     offsets = rng.integers(-4, 5, (ROWS, COLS)).astype(np.int8)
     if key:
@@ -29,25 +29,26 @@ def random_info(seed: int, *, key: bool = False) -> SideInfo:
         at = slice(top, top + side), slice(left, left + side)
         sizes[at] = log2_size
         mode[at] = INTRA if rng.random() < 0.2 else INTER
-        if mode[top, left] == INTER:
-            vectors[at] = rng.integers(-2048, 2049, 2) if rng.random() < 0.3 else (4, -8)
+        if mode[top, left] == INTRA:
+            return
+        for used in rng.choice(references, rng.integers(1, min(2, len(references)) + 1), replace=False):
+            ref[at] |= np.uint8(used)
+            vectors[int(used)][at] = rng.integers(-2048, 2049, 2) if rng.random() < 0.3 else (4, -8)
 
-    mode = np.zeros_like(sizes)
-    vectors = np.zeros((*sizes.shape, 2), np.int16)
+    mode, ref = np.zeros_like(sizes), np.zeros_like(sizes)
+    vectors = {r: np.zeros((*sizes.shape, 2), np.int16) for r in REFERENCES}
     for top in range(0, sizes.shape[0], 8):
         for left in range(0, sizes.shape[1], 8):
             grow(top, left, 6)
-    return SideInfo(
-        MotionField(sizes, mode, vectors, np.zeros_like(mode), np.zeros_like(vectors)),
-        rng.random((ROWS, COLS)) < 0.3,
-        offsets,
-    )
+    motion = MotionField(sizes, mode, vectors[NEAR], ref, vectors[FAR], vectors[KEPT])
+    return SideInfo(motion, rng.random((ROWS, COLS)) < 0.3, offsets)
 
 
 def same(a: SideInfo, b: SideInfo) -> bool:
     fields = [(a.coded, b.coded), (a.offsets, b.offsets)]
     if a.motion is not None and b.motion is not None:
-        fields += [(getattr(a.motion, n), getattr(b.motion, n)) for n in ("log2_size", "mode", "vectors", "ref")]
+        names = ("log2_size", "mode", "ref", "vectors", "far_vectors", "kept_vectors")
+        fields += [(getattr(a.motion, n), getattr(b.motion, n)) for n in names]
     return (a.motion is None) == (b.motion is None) and all(np.array_equal(x, y) for x, y in fields)
 
 
@@ -58,6 +59,33 @@ def test_frames_come_back_group_after_group() -> None:
         coded = writer.encode(info)
         assert same(reader.decode(coded.payload, key=info.motion is None), info)
         assert sum(coded.bits.values()) == pytest.approx(8 * len(coded.payload), abs=80)
+
+
+def test_frames_that_are_kept_become_a_third_reference() -> None:
+    writer, reader = SideCoder(ROWS, COLS), SideCoder(ROWS, COLS)
+    there = []
+    for number in range(9):
+        key, kept = number in (0, 7), number == 3
+        references = (NEAR, *writer.chains.to)
+        there.append(sum(references))
+        info = random_info(number, key=key, references=references)
+        coded = writer.encode(info, kept=kept)
+        assert same(reader.decode(coded.payload, key=key, kept=kept), info)
+    # After a key frame only it; then the two last frames; a kept frame counts once it is neither of them.
+    both, three = NEAR | FAR, NEAR | FAR | KEPT
+    assert there[1:] == [NEAR, both, three, both, both, three, three, NEAR]
+
+
+def test_a_reference_that_is_not_there_is_refused() -> None:
+    writer = SideCoder(ROWS, COLS)
+    writer.encode(random_info(0, key=True))
+    with pytest.raises(InputError):
+        writer.encode(random_info(1, references=REFERENCES))
+    writer = SideCoder(ROWS, COLS)
+    writer.encode(random_info(0, key=True))
+    writer.encode(random_info(1))
+    with pytest.raises(BitstreamError, match="refers"):
+        writer.encode(random_info(2, references=REFERENCES))
 
 
 def test_a_key_frame_forgets_all_before() -> None:
