@@ -28,9 +28,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             f"--{knob.option}", dest=knob.id, type=kind, default=knob.default,
             metavar="N" if knob.whole else "S", help=f"{knob.help} ({knob.default:g})",
         )  # fmt: skip
+    usual, offset = VideoEncodeSettings(), common.number(-KEY_OFFSET_MAX, KEY_OFFSET_MAX)
     group.add_argument(
-        "--key-offset", type=common.number(-KEY_OFFSET_MAX, KEY_OFFSET_MAX), default=VideoEncodeSettings().key_offset,
-        metavar="N", help="QP of key frames minus that of the others (%(default)g)",
+        "--key-offset", type=offset, default=usual.key_offset, metavar="N",
+        help="QP of key frames minus that of the others (%(default)g)",
+    )  # fmt: skip
+    group.add_argument(
+        "--keep-interval", type=common.whole_number(0), default=usual.keep_interval, metavar="N",
+        help="every how many P frames one is kept as a further reference of those after it; 0: only key frames are "
+        "(%(default)d)",
+    )  # fmt: skip
+    group.add_argument(
+        "--keep-offset", type=offset, default=usual.keep_offset, metavar="N",
+        help="QP of these frames minus that of the others (%(default)g)",
     )  # fmt: skip
     add_frames(group, "code these frames")
     add_raw(group, size=False)
@@ -93,7 +103,7 @@ def settings_of(args: argparse.Namespace) -> VideoEncodeSettings:
         knobs["key_min"] = knobs["key_max"]
     return VideoEncodeSettings(
         qp=args.qp, lmbda=args.lmbda, lookahead=LookaheadSettings(**knobs, aq_scales=AqScales.of(dict(args.aq_term))),
-        key_offset=args.key_offset, effort=DEFAULT_EFFORT if args.effort is None else args.effort, first=first,
+        key_offset=args.key_offset, keep_interval=args.keep_interval, keep_offset=args.keep_offset, effort=DEFAULT_EFFORT if args.effort is None else args.effort, first=first,
         stop=stop, checksums=not args.no_checksum, analysis=not args.no_analysis,
     )  # fmt: skip
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _DEFAULTS = VideoEncodeSettings()
 _LOOKAHEAD = {knob.option: knob for knob in KNOBS}
-_KEY_OFFSET = "key-offset"
+_STRUCTURE = {"key-offset": "key_offset", "keep-interval": "keep_interval", "keep-offset": "keep_offset"}
 
 
 class TcmAnchor(VideoAnchor):
@@ -62,7 +62,7 @@ class TcmAnchor(VideoAnchor):
     def _changed(self) -> list[str]:
         settings, usual = self._encode_settings, _DEFAULTS
         values = {name: (getattr(settings.lookahead, knob.id), knob.default) for name, knob in _LOOKAHEAD.items()}
-        values[_KEY_OFFSET] = settings.key_offset, usual.key_offset
+        values |= {name: (getattr(settings, key), getattr(usual, key)) for name, key in _STRUCTURE.items()}
         texts = [f"{name} {value:g}" for name, (value, default) in values.items() if value != default]
         scales = dict(usual.lookahead.aq_scales.items())
         return texts + [
@@ -89,7 +89,7 @@ class TcmAnchor(VideoAnchor):
         settings = self._encode_settings
         return {
             "quality": float(quality), "structure": self.structure, "effort": settings.effort,
-            "key_offset": settings.key_offset, "lookahead": asdict(settings.lookahead),
+            **{key: getattr(settings, key) for key in _STRUCTURE.values()}, "lookahead": asdict(settings.lookahead),
         }  # fmt: skip
 
     def versions(self) -> Mapping[str, str]:
@@ -156,8 +156,10 @@ def tcm_of(options: Sequence[str], *, device: str = "auto") -> TcmAnchor:
             value = None
         if value is not None and not equals and value in EFFORTS:
             settings = replace(settings, effort=int(value))
-        elif value is not None and equals and name == _KEY_OFFSET:
-            settings = replace(settings, key_offset=value)
+        elif value is not None and equals and name in _STRUCTURE:
+            key = _STRUCTURE[name]
+            changed = {key: int(value) if key == "keep_interval" else value}
+            settings = replace(settings, **changed)  # type: ignore[arg-type]  # the class checks them
         elif value is not None and equals and name in _LOOKAHEAD:
             knob = _LOOKAHEAD[name]
             knob.check(value)
@@ -166,7 +168,7 @@ def tcm_of(options: Sequence[str], *, device: str = "auto") -> TcmAnchor:
             raise SettingsError(
                 f"TCM has no option {option!r}",
                 hint=f"an effort of {EFFORTS[0]} to {EFFORTS[-1]}, or NAME=VALUE of {', '.join(_LOOKAHEAD)}, "
-                f"{_KEY_OFFSET}; its structure is low-delay",
+                f"{', '.join(_STRUCTURE)}; its structure is low-delay",
             )  # fmt: skip
     if "key_max" in knobs:
         knobs["key_min"] = min(knobs.get("key_min", settings.lookahead.key_min), knobs["key_max"])
