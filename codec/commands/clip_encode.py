@@ -104,7 +104,8 @@ def settings_of(args: argparse.Namespace) -> VideoEncodeSettings:
     return VideoEncodeSettings(
         qp=args.qp, lmbda=args.lmbda, lookahead=LookaheadSettings(**knobs, aq_scales=AqScales.of(dict(args.aq_term))),
         key_offset=args.key_offset, keep_interval=args.keep_interval, keep_offset=args.keep_offset,
-        effort=DEFAULT_EFFORT if args.effort is None else args.effort, first=first, stop=stop, checksums=not args.no_checksum, analysis=not args.no_analysis,
+        effort=DEFAULT_EFFORT if args.effort is None else args.effort, first=first, stop=stop,
+        checksums=not args.no_checksum, analysis=not args.no_analysis,
     )  # fmt: skip
 
 
