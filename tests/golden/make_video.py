@@ -102,7 +102,7 @@ RECIPES = {
     "coarsest": Recipe(96, 96, 3, qp=63),
     "key_offset": Recipe(80, 64, 3, qp=31.4375, key_offset=-2.5),
     "no_checksums": Recipe(64, 64, 4, checksums=False, lookahead=groups_of(3)),
-    "bare": Recipe(80, 80, 5, lookahead=groups_of(3), how="bare"),
+    "bare": Recipe(48, 48, 5, lookahead=groups_of(3), how="bare"),
     "foreign": Recipe(64, 64, 3, how="foreign"),
     "longer_header": Recipe(64, 64, 2, how="longer header"),
     "long_group": Recipe(16, 16, 132, scene="jitter", qp=36),

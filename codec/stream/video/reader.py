@@ -26,6 +26,8 @@ from codec.stream.video.resync import Resync
 
 LEAST_FRAME_BYTES = 9
 """A frame's section takes at least as many: frames that are lost cannot have been more than fit."""
+MOST_NOTES = 100
+"""Notes of damage that are kept; nobody reads more, and a hostile stream could make millions."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,9 @@ class VideoReader:
         self.source, self.limits, self.salvage = source, limits, salvage
         self.header, self.body_offset = unpack_video_header(source, limits)
         end = self.body_offset + self.header.body_bytes
+        if self.header.frame_count * LEAST_FRAME_BYTES > self.header.body_bytes:
+            what = f"{self.header.frame_count} frames cannot be in {self.header.body_bytes} bytes"
+            raise BitstreamError(what, section="header")
         self.missing_bytes = max(0, end - len(source))
         if not salvage:
             _check_length(len(source), end)
@@ -109,7 +114,7 @@ class VideoReader:
 
     @property
     def notes(self) -> list[str]:
-        """Damage found so far that decoding can do without, in words."""
+        """Damage found so far that decoding can do without, in words: the first `MOST_NOTES`."""
         return [self._notes[offset] for offset in sorted(self._notes)]
 
     # --- where key frames are ---
@@ -193,7 +198,8 @@ class VideoReader:
                     self._check_number(frame, expected, first, room, offset, in_trouble=trouble is not None)
             except BitstreamError as error:
                 last_trouble = str(error)
-                behind = self._behind_ancillary(offset)
+                resync.spend(offset)
+                behind = self._behind_ancillary(offset, resync)
                 if behind is not None:
                     self._note(offset, error)
                     skipped_bytes += behind - offset
@@ -267,22 +273,19 @@ class VideoReader:
         """Whether this is damage to a section that decoding does not need, not one over a limit."""
         return bool(self.source[offset] & ANCILLARY) and not isinstance(error, LimitExceeded)
 
-    def _behind_ancillary(self, offset: int) -> int | None:
+    def _behind_ancillary(self, offset: int, resync: Resync) -> int | None:
         """Where the section behind a damaged ancillary one starts; None if what is damaged can be anything else."""
         if not self.source[offset] & ANCILLARY:
             return None
         try:
-            _, end = self._bounds(offset)
-            following = end + CRC_BYTES
-            if following < self.end:
-                _, end = self._bounds(following)
-                check_section_crc(self.source, following, end)
+            following = self._bounds(offset)[1] + CRC_BYTES
         except BitstreamError:
             return None
-        return following
+        return following if following == self.end or resync.is_intact(following) else None
 
     def _note(self, offset: int, error: BitstreamError) -> None:
-        self._notes[offset] = f"{error}: skipped"
+        if len(self._notes) < MOST_NOTES:
+            self._notes[offset] = f"{error}: skipped"
 
     def _bounds(self, offset: int) -> tuple[int, int]:
         start, end = section_bounds(self.source, offset)

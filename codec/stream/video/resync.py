@@ -1,4 +1,4 @@
-"""Find the next undamaged section behind damage."""
+"""Find undamaged sections behind damage, without reading more than a budget however a stream is made."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from codec.errors import BitstreamError
 from codec.stream.header import CRC_BYTES
 from codec.stream.limits import DecodeLimits
 from codec.stream.scan import MAX_CHECKED_BYTES
-from codec.stream.sections import ANCILLARY, VIDEO_TYPES, check_section_crc, section_bounds
+from codec.stream.sections import ANCILLARY, VIDEO_TYPES, SectionType, check_section_crc, section_bounds
 from codec.stream.source import ByteSource
 
-_CHUNK_BYTES = 1 << 20
+_FIRST_CHUNK_BYTES, _CHUNK_BYTES = 1 << 10, 1 << 20
+_CANDIDATE_BYTES = 1 << 10
+"""What trying a place costs of the budget, however short the section would be."""
+_FRAME_FLAGS = 0b00110011
+"""Bits of a frame's flags that may be set; types of frames that exist are 0 and 1."""
 _TYPES = np.array(sorted(VIDEO_TYPES), np.uint8)
 
 
@@ -30,25 +34,56 @@ class Resync:
         self._source, self._end, self._limits = source, end, limits
         self._budget = MAX_CHECKED_BYTES
 
+    def spend(self, offset: int) -> None:
+        """Count that the section at `offset` was read in vain: many may claim the same bytes."""
+        self._budget -= (self._stop(offset) or offset) - offset
+
+    def is_intact(self, offset: int) -> bool:
+        """Whether a section within the limits and with a matching checksum starts at `offset`; False out of budget."""
+        stop = self._stop(offset)
+        if stop is None:
+            return False
+        self._budget -= stop - offset + _CANDIDATE_BYTES
+        if self._budget < 0:
+            return False
+        try:
+            check_section_crc(self._source, offset, stop)
+        except BitstreamError:
+            return False
+        return True
+
+    def _stop(self, offset: int) -> int | None:
+        """Where the payload of the section at `offset` ends; None if it is beyond the limits or the stream."""
+        try:
+            start, stop = section_bounds(self._source, offset)
+        except BitstreamError:
+            return None
+        ancillary = self._source[offset] & ANCILLARY
+        limit = self._limits.max_ancillary_bytes if ancillary else self._limits.max_slice_bytes
+        return None if stop + CRC_BYTES > self._end or stop - start > limit else stop
+
     def next_intact(self, offset: int) -> int:
         """Offset of the next section of a known type with a matching checksum; the end if there is none."""
-        source, end = self._source, self._end
-        while offset < end:
-            chunk = np.frombuffer(source[offset : min(end, offset + _CHUNK_BYTES)], np.uint8)
+        size = _FIRST_CHUNK_BYTES  # what is near is found without looking far
+        while offset < self._end and self._budget >= 0:
+            chunk = np.frombuffer(self._source[offset : min(self._end, offset + size)], np.uint8)
             for place in np.flatnonzero(np.isin(chunk, _TYPES)):
                 at = offset + int(place)
-                try:
-                    start, stop = section_bounds(source, at)
-                    ancillary = source[at] & ANCILLARY
-                    limit = self._limits.max_ancillary_bytes if ancillary else self._limits.max_slice_bytes
-                    if stop + CRC_BYTES > end or stop - start > limit:
-                        continue
-                    self._budget -= stop - at
-                    if self._budget < 0:
-                        return end
-                    check_section_crc(source, at, stop)
-                except BitstreamError:
-                    continue
-                return at
+                if self._is_plausible(at) and self.is_intact(at):
+                    return at
+                if self._budget < 0:
+                    break
             offset += len(chunk)
-        return end
+            size = min(2 * size, _CHUNK_BYTES)
+        return self._end
+
+    def _is_plausible(self, offset: int) -> bool:
+        """Whether what would be a frame starts like one: that saves most checksums over what is none."""
+        if self._source[offset] != SectionType.FRAME:
+            return True
+        try:
+            start, _ = section_bounds(self._source, offset)
+        except BitstreamError:
+            return False
+        flags = self._source[start]
+        return flags & ~_FRAME_FLAGS == 0 and flags & 3 < 2
