@@ -15,8 +15,8 @@ def test_a_short_run_breaks_nothing() -> None:
     findings = video.run(120, seed=7)
     assert [what for what, _ in findings.broken] == []
     assert {name.split()[0] for name in findings.outcomes} == {"plain", "signed", "salvaged"}
-    assert findings.outcomes["signed frames"] > 5
-    assert findings.outcomes["salvaged lost frames"] > 5
+    assert findings.outcomes["signed frames"] > 1
+    assert findings.outcomes["salvaged lost frames"] > 1
 
 
 def test_memory_stays_within_its_bound() -> None:

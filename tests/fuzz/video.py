@@ -22,7 +22,7 @@ from codec.stream import DecodeLimits
 from codec.stream.sections import Section, SectionType, pack_section
 from codec.stream.tree import stream_tree
 from codec.stream.video import FrameType
-from codec.stream.video.frames import FrameHeader, pack_frame, unpack_frame
+from codec.stream.video.frames import pack_frame, unpack_frame
 from codec.stream.video.header import HEADER_BYTES
 from codec.tcm.conformance import MODEL, folder, frame_hash, read_manifest
 from codec.tcm.decoder import VideoDecoder
@@ -117,7 +117,7 @@ def _other_frame(payload: bytes, rng: np.random.Generator) -> bytes:
         return payload
     if rng.random() < 0.8:
         header = replace(header, checksum=None)
-    match int(rng.integers(0, 7)):
+    match int(rng.integers(0, 8)):
         case 0:
             side = noise(rng, 300)
         case 1:
@@ -131,8 +131,10 @@ def _other_frame(payload: bytes, rng: np.random.Generator) -> bytes:
             header = replace(header, number=number)
         case 5:
             header = replace(header, base_qp16=int(rng.choice([0, 1, 511, 1008, 1009, 65535])))
+        case 6:
+            header = replace(header, kept=not header.kept)
         case _:
-            header = FrameHeader(FrameType(1 - header.type), header.number, header.base_qp16, header.checksum)
+            header = replace(header, type=FrameType(1 - header.type))
     return pack_frame(header, side, latents)
 
 

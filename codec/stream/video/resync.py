@@ -10,12 +10,12 @@ from codec.stream.limits import DecodeLimits
 from codec.stream.scan import MAX_CHECKED_BYTES
 from codec.stream.sections import ANCILLARY, VIDEO_TYPES, SectionType, check_section_crc, section_bounds
 from codec.stream.source import ByteSource
+from codec.stream.video.frames import unpack_frame_header
 
 _FIRST_CHUNK_BYTES, _CHUNK_BYTES = 1 << 10, 1 << 20
 _CANDIDATE_BYTES = 1 << 10
 """What trying a place costs of the budget, however short the section would be."""
-_FRAME_FLAGS = 0b00110011
-"""Bits of a frame's flags that may be set; types of frames that exist are 0 and 1."""
+_FRAME_HEADER_BYTES = 16
 _TYPES = np.array(sorted(VIDEO_TYPES), np.uint8)
 
 
@@ -82,8 +82,8 @@ class Resync:
         if self._source[offset] != SectionType.FRAME:
             return True
         try:
-            start, _ = section_bounds(self._source, offset)
+            start, stop = section_bounds(self._source, offset)
+            unpack_frame_header(self._source[start : min(stop, start + _FRAME_HEADER_BYTES)])
         except BitstreamError:
             return False
-        flags = self._source[start]
-        return flags & ~_FRAME_FLAGS == 0 and flags & 3 < 2
+        return True
