@@ -271,6 +271,7 @@ def test_random_use_for_ten_minutes_piles_nothing_up(qtbot: QtBot, stage: Stage)
         check(user, exceptions)
         if share > 0.1 * (len(marks) + 1):
             user.tidy()
+            window.studio.lab.cancel()
             # In the same state each time: the large samples that were opened in between count no more.
             for path in files[1::-1]:
                 window.studio.open(path)

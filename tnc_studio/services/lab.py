@@ -126,7 +126,7 @@ class LabService:
         progress = self._progress()
         self._jobs.cancel("lab.plan")
         self._stop_work()
-        self._queues.clear()
+        self._release()
         self._lab.set_state(LabState.IDLE, progress)
         self._write_down(f"{self._lab.title} (cancelled)")
 
@@ -286,6 +286,7 @@ class LabService:
         if self._lab.state is LabState.RUNNING and not self._working and not any(self._queues.values()):
             progress = self._progress()
             self._flush()
+            self._release()
             self._lab.set_state(LabState.IDLE, progress)
             failed = f", {progress.failed} failed" if progress.failed else ""
             self._session.tell(f"RD run finished: {_count(progress.done, 'point')}{failed}")
@@ -298,6 +299,12 @@ class LabService:
             self._jobs.cancel(f"lab.{lane}")
             self._queues[lane].appendleft(task)
         self._working.clear()
+
+    def _release(self) -> None:
+        """Let go of the originals, and of the codecs with what they hold of them."""
+        self._queues.clear()
+        with self._reading:
+            self._pictures.clear()
 
     def _progress(self) -> LabProgress:
         running = self._lab.state is LabState.RUNNING

@@ -92,7 +92,7 @@ class LabSetup(QWidget):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(False)
-        header.resizeSection(1, 96)
+        header.resizeSection(1, 72)
         tree.setIconSize(QSize(SWATCH_PX, SWATCH_PX))
         for spec in (*TNC_SPECS, *self._studio.anchors.anchors):
             self._add_codec(spec, checked=spec in CHOSEN_AT_FIRST)

@@ -120,7 +120,7 @@ class MapLegend(QWidget):
             ((low + high) / 2, Qt.AlignmentFlag.AlignHCenter),
             (high, Qt.AlignmentFlag.AlignRight),
         ):
-            painter.drawText(ends, int(side), f"{value:.3g}")
+            painter.drawText(ends, int(side), f"{value:.3g}".replace("-", "\u2212"))
 
 
 class OverlayPanel(SectionsPanel):
