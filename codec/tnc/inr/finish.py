@@ -28,6 +28,7 @@ def finish(fit: Fit, sweeps: int, stopped: Callable[[], bool] = lambda: False) -
     stopped : callable
         Whether to write what there is.
     """
+    fit.restore()
     own: Own = fit.own()
     shared = fit.shared_delta()
     if sweeps and not stopped():

@@ -128,6 +128,8 @@ class Fit:
         )  # fmt: skip
         self.soap = Soap([{"params": [group.own for group in self.groups] + [self.shared], "rate": 1.0}], matrices)
         self.pool = _workers(self.threads) if device.type == "cpu" else None
+        self.lowest: dict[int | None, float] = {}
+        self.kept: dict[int | None, torch.Tensor] = {}
         pixels = [group.pixels for group in self.groups for _ in group.index]
         self.mean_pixels = sum(pixels) / len(pixels)
 
@@ -218,13 +220,36 @@ class Fit:
             leaf.grad = torch.stack([gradients[number] for _, gradients in results]).sum(0)
         if self.shared.shape[0]:
             (o.sparsity / self.mean_pixels * difference_bits(self.shared).sum()).backward()
-        self.adam.step()
-        self.soap.step()
         costs = [math.inf] * len(self.qps16)
         for group, (js, _) in zip(self.groups, results, strict=True):
             for i, value in zip(group.index, js, strict=True):
                 costs[i] = value
+        if polish:
+            self._keep(costs)
+        self.adam.step()
+        self.soap.step()
         return costs
+
+    def _keep(self, costs: list[float]) -> None:
+        """Keep the differences with which J was lowest so far: one that turns over may move it by percents."""
+        total = sum(costs[i] * group.pixels for group in self.groups for i in group.index)
+        leaves: list[tuple[int | None, float, torch.Tensor]] = [(None, total, leaf) for leaf in self.shared]
+        for group in self.groups:
+            # Own differences belong to the shared ones that they were found with.
+            js = [total if self.shared.shape[0] else costs[i] for i in group.index]
+            leaves += zip(group.index, js, group.own, strict=False)
+        for key, j, leaf in leaves:
+            if j < self.lowest.get(key, math.inf):
+                self.lowest[key], self.kept[key] = j, leaf.detach().clone()
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Go back to the differences with which J was lowest since latents were rounded for good."""
+        rows = [(None, leaf) for leaf in self.shared]
+        rows += [(i, row) for group in self.groups for i, row in zip(group.index, group.own, strict=False)]
+        for key, row in rows:
+            if key in self.kept:
+                row.copy_(self.kept[key])
 
     def each_group(self, run: Callable[[Group], T]) -> list[T]:
         """Results for all groups, each worked on by a thread of its own on a CPU."""

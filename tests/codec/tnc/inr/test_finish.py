@@ -101,13 +101,13 @@ def test_coarser_units_keep_what_changes_are_worth(base: InrBase, kind: int) -> 
 @pytest.mark.parametrize("differences", ["own", "shared", "both"])
 def test_the_end_lowers_the_true_j(base: InrBase, photo: Picture, differences: str) -> None:
     x = torch.from_numpy(photo.rgb.copy()).permute(2, 0, 1).float() / 255 - 0.5
-    targets = [x[:, :64, :64], x[:, 64:128, 64:128]]
-    options = FitOptions(iterations=30, threads=1, differences=differences, exponents=(0, 0, 10, 10))
+    targets = [x[:, :48, :48], x[:, 64:112, 64:112]]
+    options = FitOptions(iterations=16, threads=1, differences=differences, exponents=(0, 0, 10, 10))
     fit = Fit(base, targets, [QP] * 2, [None] * 2, options, torch.device("cpu"))
     try:
-        for i in range(30):
-            fit.step(i / 30)
-        plain, stopped, better = finish(fit, 0), finish(fit, 3, lambda: True), finish(fit, 3)
+        for i in range(16):
+            fit.step(i / 16)
+        plain, stopped, better = finish(fit, 0), finish(fit, 1, lambda: True), finish(fit, 1)
     finally:
         fit.close()
 
@@ -117,7 +117,7 @@ def test_the_end_lowers_the_true_j(base: InrBase, photo: Picture, differences: s
             for block, target in zip(fits.blocks, targets, strict=True)
         )
         size = len(fits.shared) + sum(len(block.payload) for block in fits.blocks)
-        return cost(distortion, 8.0 * size / (2 * 64 * 64), lmbda_of_qp(QP))
+        return cost(distortion, 8.0 * size / (2 * 48 * 48), lmbda_of_qp(QP))
 
     def of_differences(fits: Fits) -> float:
         bits = fits.shared_bits if differences == "shared" else fits.blocks[0].bits
@@ -127,3 +127,27 @@ def test_the_end_lowers_the_true_j(base: InrBase, photo: Picture, differences: s
     assert j(better) < 0.99 * j(plain)
     if differences != "both":
         assert of_differences(better) < of_differences(plain)  # units of 1 and 1/1024 are finer than pays
+
+
+@pytest.mark.parametrize("differences", ["own", "shared", "both"])
+def test_differences_are_those_that_cost_least_since_latents_were_rounded(
+    base: InrBase, photo: Picture, differences: str
+) -> None:
+    x = torch.from_numpy(photo.rgb.copy()).permute(2, 0, 1).float() / 255 - 0.5
+    targets = [x[:, :48, :48], x[:, 64:112, 64:112]]
+    options = FitOptions(iterations=30, threads=1, differences=differences)
+    fit = Fit(base, targets, [QP] * 2, [None] * 2, options, torch.device("cpu"))
+    try:
+        for i in range(4):
+            fit.step(i / 30)
+        good = torch.tensor(fit.step(0.96))
+        with torch.no_grad():
+            for leaf in (fit.shared, *(group.own for group in fit.groups)):
+                leaf.add_(torch.linspace(-40.0, 40.0, leaf.shape[1]))
+        bad = torch.tensor(fit.step(0.96))
+        fit.restore()
+        now = torch.tensor(fit.step(0.96))
+    finally:
+        fit.close()
+    assert (bad > good).all()
+    torch.testing.assert_close(now, good, rtol=1e-5, atol=1e-5)
