@@ -245,7 +245,7 @@ class Fit:
     @torch.no_grad()
     def restore(self) -> None:
         """Go back to the differences with which J was lowest since latents were rounded for good."""
-        rows = [(None, leaf) for leaf in self.shared]
+        rows: list[tuple[int | None, torch.Tensor]] = [(None, leaf) for leaf in self.shared]
         rows += [(i, row) for group in self.groups for i, row in zip(group.index, group.own, strict=False)]
         for key, row in rows:
             if key in self.kept:
