@@ -87,10 +87,12 @@ def run(args: argparse.Namespace) -> None:
         common.print_json(_report(source_path, result, notes))
     else:
         common.print_notes(notes)
+        ancillary = result.bytes - result.rd_bytes
+        beside = f" and {ancillary:,} of index and analysis" if ancillary else ""
         print(
-            f"{target}: {result.frames} frames ({result.key_frames} key), {result.bytes:,} bytes, {result.bpp:.4f} "
-            f"bpp, {result.kbps:.0f} kbit/s, {result.psnr_y_db:.2f} / {result.psnr_u_db:.2f} / {result.psnr_v_db:.2f} "
-            f"dB PSNR (Y, U, V), QP {result.qp:g} (mean {result.mean_qp:.1f}), "
+            f"{target}: {result.frames} frames ({result.key_frames} key), {result.rd_bytes:,} bytes{beside}, "
+            f"{result.bpp:.4f} bpp, {result.kbps:.0f} kbit/s, {result.psnr_y_db:.2f} / {result.psnr_u_db:.2f} / "
+            f"{result.psnr_v_db:.2f} dB PSNR (Y, U, V), QP {result.qp:g} (mean {result.mean_qp:.1f}), "
             f"{result.frames / result.seconds:.2f} frames/s"
         )
 
@@ -105,7 +107,7 @@ def settings_of(args: argparse.Namespace) -> VideoEncodeSettings:
         qp=args.qp, lmbda=args.lmbda, lookahead=LookaheadSettings(**knobs, aq_scales=AqScales.of(dict(args.aq_term))),
         key_offset=args.key_offset, keep_interval=args.keep_interval, keep_offset=args.keep_offset,
         effort=DEFAULT_EFFORT if args.effort is None else args.effort, first=first, stop=stop,
-        checksums=not args.no_checksum, analysis=not args.no_analysis,
+        checksums=not args.no_checksum, analysis=bool(args.analysis),
     )  # fmt: skip
 
 

@@ -78,7 +78,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume", action="store_true", help="of several inputs: leave out those whose whole stream is there and newer"
     )
     common.add_model(parser)
-    parser.add_argument("--no-analysis", action="store_true", help="leave the encoder's analysis out of the stream")
+    parser.add_argument(
+        "--analysis", action=argparse.BooleanOptionalAction,
+        help="write the encoder's analysis into the stream, for display only (pictures do by themselves, clips do not)",
+    )  # fmt: skip
     common.add_device(parser)
     common.add_json(parser)
     clip_encode.add_arguments(parser)
@@ -141,7 +144,7 @@ def _encode_file(
         force_blocks=args.force_block,
         inr_iterations=args.inr_iterations,
         model=args.model,
-        analysis=not args.no_analysis,
+        analysis=args.analysis is not False,
     )
     from codec.metrics import psnr_rgb_db
     from codec.tnc.api import encode_image

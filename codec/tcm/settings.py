@@ -44,7 +44,8 @@ class VideoEncodeSettings:
     checksums : bool
         Whether every frame carries a checksum of the decoded picture, which a decoder compares.
     analysis : bool
-        Whether the encoder's analysis travels in ancillary sections.
+        Whether the encoder's analysis travels in ancillary sections: some 6 bytes per 16x16 px block and frame, at low
+        rates more than the video itself.
     """
 
     qp: float | None = None
@@ -57,7 +58,7 @@ class VideoEncodeSettings:
     first: int = 0
     stop: int | None = None
     checksums: bool = True
-    analysis: bool = True
+    analysis: bool = False
 
     def __post_init__(self) -> None:
         if self.qp is not None and self.lmbda is not None:

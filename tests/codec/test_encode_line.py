@@ -32,7 +32,7 @@ def test_the_command_line_reads_back_as_the_settings(settings: EncodeSettings) -
     again = EncodeSettings(
         qp=args.qp, lmbda=args.lmbda, target_bpp=args.bpp, target_psnr_db=args.psnr, target_bytes=args.size,
         qp_map=settings.qp_map, aq=args.aq, aq_scales=AqScales.of(dict(args.aq_term)), effort=args.effort or 0,
-        model=args.model, analysis=not args.no_analysis,
+        model=args.model, analysis=args.analysis is not False,
     )  # fmt: skip
     assert ([str(path) for path in args.inputs], str(args.output)) == (["my picture.png"], "out.tnc")
     assert (args.qp_map is not None) == (settings.qp_map is not None)

@@ -29,7 +29,9 @@ from codec.video.source import VideoSource
 from tests.codec.tcm.conftest import frame, texture
 
 FRAMES, KEYS = 7, 3
-SETTINGS = VideoEncodeSettings(qp=30, effort=0, lookahead=LookaheadSettings(key_min=KEYS, key_max=KEYS, scenecut=0))
+SETTINGS = VideoEncodeSettings(
+    qp=30, effort=0, lookahead=LookaheadSettings(key_min=KEYS, key_max=KEYS, scenecut=0), analysis=True
+)  # fmt: skip
 
 
 class Moving(VideoSource):
@@ -271,7 +273,7 @@ def test_cancelling_leaves_nothing(tiny: TcmModel, tmp_path: Path) -> None:
 
 
 def test_ranges_and_settings(tiny: TcmModel, tmp_path: Path) -> None:
-    settings = VideoEncodeSettings(qp=30, effort=0, first=2, stop=4, checksums=False, analysis=False, key_offset=-2.5)
+    settings = VideoEncodeSettings(qp=30, effort=0, first=2, stop=4, checksums=False, key_offset=-2.5)
     done: list[FinishedFrame] = []
     result = encode_video(Moving(), tmp_path / "a.tcm", settings, model=tiny, on_frame=done.append)
     assert [f.source_index for f in done] == [2, 3]
@@ -280,3 +282,20 @@ def test_ranges_and_settings(tiny: TcmModel, tmp_path: Path) -> None:
     assert decoded((tmp_path / "a.tcm").read_bytes(), tiny) == planes([f.frame for f in done])
     with pytest.raises(InputError, match="frame 9"):
         encode_video(Moving(), tmp_path / "b.tcm", VideoEncodeSettings(first=9), model=tiny)
+
+
+def test_rates_leave_out_what_is_no_video(tiny: TcmModel, tmp_path: Path) -> None:
+    path = tmp_path / "a.tcm"
+    plain, noted = (
+        encode_video(Moving(), path, replace(SETTINGS, stop=2, analysis=analysis), model=tiny)
+        for analysis in (False, True)
+    )
+    assert noted.bytes > plain.bytes
+    assert (noted.rd_bytes, noted.bpp, noted.kbps) == (plain.rd_bytes, plain.bpp, plain.kbps)
+    info = inspect_video(path)
+    assert (info.rd_bytes, info.bpp, info.kbps) == (noted.rd_bytes, noted.bpp, noted.kbps)
+    ancillary = {str(s["name"]): int(str(s["bytes"])) for s in info.sections if s["ancillary"]}
+    assert set(ancillary) == {"analysis", "index"}
+    assert sum(ancillary.values()) == noted.bytes - noted.rd_bytes
+    assert plain.bytes == plain.rd_bytes + ancillary["index"]
+    assert VideoEncodeSettings().analysis is False
