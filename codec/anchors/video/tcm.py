@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -153,6 +154,8 @@ def tcm_of(options: Sequence[str], *, device: str = "auto") -> TcmAnchor:
         try:
             value = float(text if equals else name)
         except ValueError:
+            value = None
+        if value is not None and (not math.isfinite(value) or (name == "keep-interval" and value % 1)):
             value = None
         if value is not None and not equals and value in EFFORTS:
             settings = replace(settings, effort=int(value))
