@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from codec.blockmap import BlockMap
-from codec.metrics.psnr import check_comparable
+from codec.metrics.psnr import channel_pairs, check_comparable
 from codec.picture import Picture
 
+STRIP_BLOCKS = 32
+"""Rows of blocks that are worked on together: a large picture needs no copies of itself."""
 PSNR_CAP_DB = 100.0
 """Stands for an infinite PSNR: no 8-bit block that differs at all comes near it."""
 
@@ -23,14 +25,16 @@ def block_mse(reference: Picture, picture: Picture, block_px: int = 16) -> np.nd
         `(ceil(height / block_px), ceil(width / block_px))` float64.
     """
     check_comparable(reference, picture)
-    if reference.color == picture.color == "grey":
-        pairs = list(zip(reference.planes, picture.planes, strict=True))
-    else:
-        pairs = [(reference.rgb[..., c], picture.rgb[..., c]) for c in range(3)]
-    error = sum(np.square(a.astype(np.int64) - b) for a, b in pairs)
+    pairs = channel_pairs(reference, picture)
     height, width = reference.height_px, reference.width_px
     tops, lefts = range(0, height, block_px), range(0, width, block_px)
-    total = np.add.reduceat(np.add.reduceat(error, tops, axis=0), lefts, axis=1)
+    strips = []
+    for top in range(0, height, STRIP_BLOCKS * block_px):
+        rows = np.s_[top : top + STRIP_BLOCKS * block_px]
+        error = sum(np.square(a[rows].astype(np.int64) - b[rows]) for a, b in pairs)
+        per_row = np.add.reduceat(error, range(0, len(error), block_px), axis=0)
+        strips.append(np.add.reduceat(per_row, lefts, axis=1))
+    total = np.concatenate(strips)
     heights = np.minimum(block_px, height - np.array(tops))
     widths = np.minimum(block_px, width - np.array(lefts))
     return total / (len(pairs) * heights[:, None] * widths)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from statistics import fmean
 
 import numpy as np
 
 from codec.errors import InputError
-from codec.picture import Picture, luma
+from codec.picture import KB, KG, KR, Picture
+
+STRIP_PX = 512
+"""Rows that are worked on together: a large picture needs no copies of itself."""
 
 
 def psnr_rgb_db(reference: Picture, picture: Picture) -> float:
@@ -29,8 +33,11 @@ def psnr_y_db(reference: Picture, picture: Picture) -> float:
     if reference.color == picture.color == "grey":
         return psnr_rgb_db(reference, picture)
     # Luma is linear, so one weighted difference saves converting both pictures.
-    difference = reference.rgb.astype(np.float32) - picture.rgb
-    return psnr_of(float(np.mean(np.square(luma(difference), dtype=np.float64))), reference.peak)
+    pairs, total = channel_pairs(reference, picture), 0.0
+    for rows in _strips(reference.height_px):
+        red, green, blue = (one[rows].astype(np.float32) - other[rows] for one, other in pairs)
+        total += float(np.sum(np.square(KR * red + KG * green + KB * blue, dtype=np.float64)))
+    return psnr_of(total / reference.pixels, reference.peak)
 
 
 def psnr_of(mse: float, peak: float = 255.0) -> float:
@@ -58,5 +65,11 @@ def channel_pairs(reference: Picture, picture: Picture) -> list[tuple[np.ndarray
 
 
 def _mse(a: np.ndarray, b: np.ndarray) -> float:
-    difference = a.astype(np.int32) - b
-    return float(np.mean(np.square(difference, dtype=np.float64)))
+    total = sum(
+        float(np.sum(np.square(a[rows].astype(np.int32) - b[rows], dtype=np.float64))) for rows in _strips(len(a))
+    )
+    return total / a.size
+
+
+def _strips(height_px: int) -> Iterator[slice]:
+    return (slice(top, top + STRIP_PX) for top in range(0, height_px, STRIP_PX))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from codec.blockmap import BlockMap
-from codec.metrics.blocks import block_mse, distortion_maps
+from codec.metrics.blocks import distortion_maps
 from codec.picture import Picture
 from codec.quality import QP_STEPS, lmbda_of_qp
 from codec.tnc.blocks import patches, split
@@ -56,11 +56,10 @@ def latent_energy_map(symbols: Sequence[np.ndarray], grid: tuple[int, int]) -> B
 
 def quality_maps(picture: Picture, reconstruction: Picture, bits: np.ndarray, qp: float) -> dict[str, BlockMap]:
     """Distortion per block, and the cost J at the base QP's lambda."""
-    mse = block_mse(picture, reconstruction)
+    maps = distortion_maps(picture, reconstruction)
     heights = np.minimum(PATCH_PX, picture.height_px - np.arange(0, picture.height_px, PATCH_PX))
     widths = np.minimum(PATCH_PX, picture.width_px - np.arange(0, picture.width_px, PATCH_PX))
-    cost = lmbda_of_qp(qp) * mse * (255 / picture.peak) ** 2 + bits / (heights[:, None] * widths)
-    maps = distortion_maps(picture, reconstruction)
+    cost = lmbda_of_qp(qp) * maps["mse"].values * (255 / picture.peak) ** 2 + bits / (heights[:, None] * widths)
     return maps | {"j": BlockMap("j", "Cost J per block", "bit/px", BLOCK, cost, color_map="magma")}
 
 
