@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
+import pytorch_msssim
+import torch
 
 from codec.metrics import ms_ssim
-from codec.metrics.ms_ssim import ms_ssim_db
+from codec.metrics.ms_ssim import ms_ssim_db, plane_ms_ssim
 from codec.picture import Picture
 
 
@@ -45,6 +48,14 @@ def test_only_one_component_damaged(grey: np.ndarray) -> None:
     both = ms_ssim(Picture.from_array(clean), Picture.from_array(damaged))
     assert blue is not None
     assert both == pytest.approx((2 + blue) / 3, abs=1e-5)
+
+
+@pytest.mark.parametrize("strip_px", [7, 100, 512])
+def test_strips_give_what_the_library_gives(grey: np.ndarray, strip_px: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[ms_ssim.__module__], "STRIP_PX", strip_px)
+    other = noisy(grey, 30)
+    one, two = (torch.from_numpy(plane.astype(np.float32))[None, None] for plane in (grey, other))
+    assert plane_ms_ssim(grey, other, 255) == pytest.approx(float(pytorch_msssim.ms_ssim(one, two)), abs=1e-6)
 
 
 @pytest.mark.parametrize(("height", "width"), [(160, 400), (400, 160), (1, 1)])
