@@ -25,6 +25,9 @@ GIVE_UP = ((0.5, 0.6), (0.75, 0.8))
 more than what it has to beat. It errs towards going on: in a fit of 2,000 iterations J fell to 0.9 of what it was
 half-way, in short ones it falls further."""
 
+ITERATIONS_OF_SWEEP = 12
+"""Iterations that take as long as trying all latents once."""
+
 
 def fit_blocks(
     targets: Sequence[torch.Tensor], qps: Sequence[float], weights: Sequence[torch.Tensor | None],
@@ -56,6 +59,7 @@ def fit_blocks(
     """
     fit = Fit(base or installed_base(), targets, qps, weights, options, torch.device(device))
     milestones = {max(1, round(share * options.iterations)): factor for share, factor in GIVE_UP}
+    work = options.iterations + ITERATIONS_OF_SWEEP * options.sweeps
     try:
         for iteration in range(options.iterations):
             if (cancel is not None and cancel.cancelled) or not fit.groups:
@@ -65,7 +69,7 @@ def fit_blocks(
             done = iteration + 1
             if done == options.iterations // 2:
                 fit.choose_masks()
-            progress(done / options.iterations, f"over-fitting, {done} of {options.iterations} iterations")
+            progress(done / work, f"over-fitting, {done} of {options.iterations} iterations")
             if give_up_j is not None and done in milestones and done < options.iterations:
                 hopeless = zip(costs, give_up_j, strict=True)
                 fit.drop({i for i, (j, limit) in enumerate(hopeless) if milestones[done] * j > limit})
