@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from codec.anchors.video.base import Clip
 from codec.anchors.video.registry import VIDEO_ANCHOR_IDS, get_video_anchor
+from codec.anchors.video.runs import run_video_anchor
 from codec.errors import AnchorError, Cancelled, CodecError, InputError
 from codec.jobs import CancelToken
 from codec.metrics.clips import measure_clip
@@ -182,3 +184,26 @@ def test_cancelled_encodes_leave_nothing(id_: str, clip: Clip, tmp_path: Path) -
             clip, 30, tmp_path / "out", cancel=cancel, progress=lambda fraction, note: cancel.cancel()
         )
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("spec", "codec", "preset"),
+    [
+        ("x265", "x265", "veryslow ldp"),
+        pytest.param("vvenc", "vvenc", "medium ld", marks=pytest.mark.slow),
+        pytest.param("vvenc:default", "vvenc", "medium", marks=pytest.mark.slow),
+    ],
+)
+def test_measured_tables_are_reproduced(spec: str, codec: str, preset: str, data_dir: Path, tmp_path: Path) -> None:
+    """A clip at QP 37 against rows measured by other hands with the same settings."""
+    with (data_dir / "anchors" / "video_ld_rd.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if (row["codec"], row["preset"], row["q"]) == (codec, preset, "37")]
+    (row,) = [row for row in rows if row["clip"] == "mobile_352x288"]
+    clip = Clip(open_video(data_dir / "test" / "video" / "mobile_352x288.mkv"), 0, int(row["frames"]))
+    run = run_video_anchor(get_video_anchor(spec), clip, 37, tmp_path / "coded.mp4", ["psnr_y_db", "psnr_611_db"])
+    assert run.metrics["bytes"] == pytest.approx(float(row["bytes"]), abs=8)
+    assert run.metrics["bpp"] == pytest.approx(float(row["bpp"]), rel=1e-3)
+    for metric, column in (("psnr_y_db", "psnr_y"), ("psnr_611_db", "psnr_yuv611")):
+        assert run.metrics[metric] == pytest.approx(float(row[column]), abs=1e-4)
+    assert len(run.frames) == len(run.figures.frames) == clip.length
