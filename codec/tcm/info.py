@@ -135,7 +135,7 @@ class VideoStreamInfo:
 
 
 def inspect_video(
-    stream: str | Path | bytes, *, frames: bool = False, limits: DecodeLimits = VIDEO_LIMITS
+    stream: str | Path | bytes, *, frames: bool = False, limits: DecodeLimits = VIDEO_LIMITS, salvage: bool = False
 ) -> VideoStreamInfo:
     """Go through a stream and report what is in it; works for models that are not installed, too.
 
@@ -143,16 +143,18 @@ def inspect_video(
     ----------
     frames : bool
         Whether frames are listed one by one, with their QPs.
+    salvage : bool
+        Whether damage is passed over instead of raised; frames are not listed then.
     """
     file = None if isinstance(stream, bytes) else FileBytes(stream)
     source: ByteSource = stream if isinstance(stream, bytes) else file  # type: ignore[assignment]
     try:
-        reader = VideoReader(source, limits)
+        reader = VideoReader(source, limits, salvage=salvage)
         sizes: Counter[str] = Counter()
         counts: Counter[str] = Counter()
         keys = []
         infos = []
-        for info, coded in _listed(reader, sides=frames):
+        for info, coded in _listed(reader, sides=frames and not salvage):
             name = "key_frames" if coded.is_key else "p_frames"
             sizes[name] += coded.bytes
             counts[name] += 1

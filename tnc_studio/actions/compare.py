@@ -30,9 +30,9 @@ COMPARE_ACTIONS: tuple[ActionSpec, ...] = (
     _spec(
         "open_external",
         "External picture or clip\u2026",
-        "Show what was coded elsewhere in the current pane, with its byte count; a clip in step with the open one",
+        "Show what was coded elsewhere in the current pane, with its bytes; of an opened TCM stream the original",
         "Ctrl+Shift+O",
-        needs="codable",
+        needs="comparable",
     ),
     _spec(
         "mode_side",

@@ -31,8 +31,8 @@ class ActionSpec:
         Whether it is a switch.
     needs : str
         "" always enabled; "source" with a document; "original" with a picture to encode; "clip" with a clip; "codable"
-        with either; "tnc" with a TNC stream; "stream" with one of TNC or TCM; "blind" in a blind pair; "overfitting"
-        while blocks are over-fitted.
+        with either, if it can be coded; "comparable" if it can stand beside another one; "tnc" with a TNC stream;
+        "stream" with one of TNC or TCM; "blind" in a blind pair; "overfitting" while blocks are over-fitted.
     separator : bool
         Whether a line precedes it.
     """

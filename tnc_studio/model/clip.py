@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from codec.video.frame import VideoFormat
 from tnc_studio.model.observer import Event
@@ -27,6 +27,8 @@ class FrameRecord:
         PSNR of luma, and of the planes weighted 6:1:1; infinity for identical planes.
     qp : float or None
         Mean QP over the frame.
+    parts : mapping of str to float
+        Bits by syntax element.
     """
 
     kind: str = ""
@@ -34,6 +36,7 @@ class FrameRecord:
     psnr_y_db: float | None = None
     psnr_611_db: float | None = None
     qp: float | None = None
+    parts: Mapping[str, float] = field(default_factory=dict)
 
 
 class Clip:

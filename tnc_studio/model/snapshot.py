@@ -209,6 +209,8 @@ class SourceRef:
         Whether it is a clip.
     raw : str
         Format of a clip's samples, where the file itself does not tell it.
+    clip_entry : str
+        Name of the entry that holds the clip's file, "" where that at `path` is meant.
     """
 
     name: str
@@ -219,6 +221,7 @@ class SourceRef:
     stream: str = ""
     clip: bool = False
     raw: str = ""
+    clip_entry: str = ""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ PICTURE_SUFFIXES = (
 CODED_SUFFIXES = (".bpg",)
 """What panes show beside those: coded by somebody else, no original."""
 STREAM_SUFFIXES = (".tnc",)
+CLIP_STREAM_SUFFIXES = (".tcm",)
 SESSION_SUFFIXES = (".tncs",)
 CLIP_SUFFIXES = VIDEO_SUFFIXES
 
@@ -39,6 +40,8 @@ class Source:
         Number of frames.
     raw : RawFormat or None
         What was told about the samples of a clip that says nothing itself.
+    coded : bool
+        Whether it is a stream of a clip: nothing to encode, and no original unless somebody adds one.
     """
 
     picture: Picture
@@ -47,6 +50,12 @@ class Source:
     clip: VideoFormat | None = None
     frame_count: int = 1
     raw: RawFormat | None = None
+    coded: bool = False
+
+    @property
+    def codable_clip(self) -> bool:
+        """Whether it is a clip that can be coded."""
+        return self.clip is not None and not self.coded
 
     @property
     def name(self) -> str:

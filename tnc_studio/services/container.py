@@ -10,20 +10,22 @@ import hashlib
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
 from codec.errors import InputError
 from codec.files import atomic_path, make_folder, write_bytes
+from codec.jobs import CancelToken, check
 
 MANIFEST = "session.json"
-STREAMS, PICTURES = "streams/", "pictures/"
-NAMES = re.compile(r"session\.json|streams/[0-9a-f]{64}|pictures/[0-9a-f]{64}\.png")
-LIMITS: Mapping[str, int] = {MANIFEST: 32 << 20, STREAMS: 64 << 20, PICTURES: 256 << 20}
+STREAMS, PICTURES, CLIPS = "streams/", "pictures/", "clips/"
+NAMES = re.compile(r"session\.json|(streams|clips)/[0-9a-f]{64}|pictures/[0-9a-f]{64}\.png")
+LIMITS: dict[str, int] = {MANIFEST: 32 << 20, STREAMS: 64 << 20, PICTURES: 256 << 20, CLIPS: 1 << 30}
 """Bytes of one entry by how its name starts."""
 MAX_ENTRIES = 4096
 MAX_TOTAL_BYTES = 2 << 30
+_CHUNK_BYTES = 1 << 20
 
 
 class Reader(Protocol):
@@ -110,17 +112,65 @@ class ZipReader:
             raise InputError(f"{name} cannot be read", where=self._where, hint="copy or download it again") from error
         return checked(name, data, self._where)
 
+    def unpack(self, name: str, path: Path, cancel: CancelToken | None = None) -> None:
+        """Write an entry into a file, which appears as a whole once its hash is right; memory holds none of it."""
+        checked_name(name, self._where)
+        digest, size = hashlib.sha256(), 0
+        try:
+            with self._zip.open(name) as entry, atomic_path(path) as temporary, temporary.open("wb") as file:
+                while chunk := entry.read(_CHUNK_BYTES):
+                    check(cancel)
+                    digest.update(chunk)
+                    size += len(chunk)
+                    if size > limit_of(name):
+                        raise InputError(f"{name} is over the limit of {limit_of(name)} bytes", where=self._where)
+                    file.write(chunk)
+                if digest.hexdigest() != name.partition("/")[2]:
+                    raise InputError(f"{name} is damaged", where=self._where, hint="copy or download it again")
+        except KeyError as error:
+            raise InputError(f"{name} is missing", where=self._where) from error
+        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
+            raise InputError(f"{name} cannot be unpacked: {error}", where=self._where) from error
+
     def close(self) -> None:
         """Close the file."""
         self._zip.close()
 
 
-def write_zip(path: Path, manifest: bytes, entries: Iterable[tuple[str, bytes]]) -> None:
+def clip_entry(path: Path, cancel: CancelToken | None = None) -> str:
+    """Name of the entry that holds a clip's file.
+
+    Raises
+    ------
+    InputError
+        If the file is larger than a session may hold, or cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        size, most = path.stat().st_size, LIMITS[CLIPS]
+        if size > most:
+            raise InputError(
+                f"the clip takes {size / 1e6:,.0f} MB, and a bundle may hold {most / 1e6:,.0f} MB", where=path.name,
+                hint="cut the range out into a file of its own, or save the session, which names the clip's file",
+            )  # fmt: skip
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                check(cancel)
+                digest.update(chunk)
+    except OSError as error:
+        raise InputError(error.strerror or str(error), where=str(path)) from error
+    return CLIPS + digest.hexdigest()
+
+
+def write_zip(path: Path, manifest: bytes, entries: Iterable[tuple[str, bytes | Path]]) -> None:
     """Write a session into one file, atomically; of equal entries, such as a picture in two panes, one."""
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as file:
         file.writestr(MANIFEST, manifest, zipfile.ZIP_DEFLATED)
         for name, data in dict(entries).items():
-            file.writestr(checked_name(name, str(path)), data)
+            if isinstance(data, Path):
+                file.write(data, checked_name(name, str(path)))
+            else:
+                file.writestr(checked_name(name, str(path)), data)
 
 
 def write_folder(folder: Path, manifest: bytes, entries: Iterable[tuple[str, bytes]]) -> None:

@@ -165,7 +165,8 @@ class LabService:
             # A row without figures tells how many pixels the open picture or range has.
             first, last = self._session.clip.span
             pixels = float(source.picture.pixels) * (1 if source.clip is None else last - first + 1)
-            here = RdRow("", "", "", live_name(self._session), bytes=pixels / 8, bpp=1.0)
+            frames = None if source.clip is None else float(last - first + 1)
+            here = RdRow("", "", "", live_name(self._session), bytes=pixels / 8, bpp=1.0, frames=frames)
             # A table's clip is the range that is open, whatever other ranges have points.
             known = [here, *(known if source.clip is None else ())]
 

@@ -67,8 +67,13 @@ class LookaheadService(QObject):
         self._forget()
         self._asked = None
         self._debounce.stop()
-        if self._session.clip.is_open:
+        if self._codable:
             self._debounce.start()
+
+    @property
+    def _codable(self) -> bool:
+        source = self._session.source
+        return source is not None and source.codable_clip
 
     def _forget(self) -> None:
         self._generation += 1
@@ -80,7 +85,7 @@ class LookaheadService(QObject):
 
     def _changed(self) -> None:
         clip = self._session.clip
-        if clip.is_open and self._asked != (self._session.tuning.clip.lookahead, clip.span):
+        if self._codable and self._asked != (self._session.tuning.clip.lookahead, clip.span):
             self._debounce.start()
 
     def _start(self) -> None:

@@ -57,7 +57,7 @@ class PointService:
             If the point came from elsewhere, or its stream or original is not to be had.
         """
         self._due = None
-        if row.origin or not row.key:
+        if row.origin or (not row.key and row.frames is None):
             raise InputError(f"this point came from {row.origin or 'a table'}, without a stream")
         if row.frames is not None:
             raise InputError(f"this point is of a clip: open {row.picture} and code it at {row.quality:g}")

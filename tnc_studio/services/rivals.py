@@ -17,7 +17,8 @@ from codec.anchors.video.ladder import ClipLadder, ClipRun
 from codec.jobs import CancelToken, Progress
 from codec.metrics.clips import ClipFigures, measure_clip
 from codec.metrics.measure import OF_CLIPS
-from codec.metrics.vmaf import vmaf_availability
+from codec.rd.clip_points import measure_clip_point
+from codec.rd.database import RdDatabase
 from codec.rd.rows import RdRow
 from codec.video.frame import VideoFormat
 from tnc_studio.model.captions import signed
@@ -25,12 +26,12 @@ from tnc_studio.model.clip import FrameRecord, range_name
 from tnc_studio.model.moment import Totals
 from tnc_studio.model.observer import Event
 from tnc_studio.model.renditions import ORIGINAL, TCM
-from tnc_studio.model.session import Session
+from tnc_studio.model.session import Session, Severity
 from tnc_studio.model.settings import BYTES_TOLERANCE, OWN, PSNR_TOLERANCE_DB, Follow, anchor_of, with_follow
 from tnc_studio.services.clips import ClipService, Texts
 from tnc_studio.services.jobs import ANCHORS, SLOW_ANCHORS, JobService
 from tnc_studio.services.lanes import Priority
-from tnc_studio.services.tcm import TcmService
+from tnc_studio.services.tcm import TcmService, also_measured
 from tnc_studio.services.tracks import FileTrack
 from tnc_studio.services.trouble import report
 
@@ -88,6 +89,8 @@ class RivalService(QObject):
     ----------
     anchors : mapping of str to VideoAnchor
         By the id of the rendition.
+    database : RdDatabase, optional
+        Where points of curves come from and go to.
 
     Attributes
     ----------
@@ -97,9 +100,10 @@ class RivalService(QObject):
 
     def __init__(
         self, session: Session, jobs: JobService, clips: ClipService, tcm: TcmService,
-        anchors: Mapping[str, VideoAnchor],
+        anchors: Mapping[str, VideoAnchor], database: RdDatabase | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
+        self._database = database
         self._session = session
         self._jobs = jobs
         self._clips = clips
@@ -151,7 +155,8 @@ class RivalService(QObject):
 
     @property
     def _open(self) -> bool:
-        return self._session.on_clip and bool(self.anchors)
+        source = self._session.source
+        return source is not None and source.codable_clip and bool(self.anchors)
 
     @property
     def resting(self) -> bool:
@@ -318,7 +323,7 @@ class RivalService(QObject):
         )  # fmt: skip
 
     def _figures(self, anchor: str, run: ClipRun, span: Span, cancel: CancelToken) -> ClipFigures:
-        metrics = [*OF_CLIPS, *(["vmaf"] if vmaf_availability() is None else [])]
+        metrics = [*OF_CLIPS, *also_measured()]
         with self._clips.open_again() as source, self.anchors[anchor].open(run.coded.path) as decoded:
             return measure_clip(source.read(span[0], span[1] - span[0] + 1), decoded, metrics, cancel=cancel)
 
@@ -390,30 +395,46 @@ class RivalService(QObject):
         for id_, anchor in self.anchors.items():
             if id_ not in self.chosen or self._reasons.get(id_) is not None:
                 continue
-            points, ladder = anchor.quality.points(), self._ladder(id_, span)
+            points = anchor.quality.points()
             known = {row.quality for row in self._session.curves.rows(anchor.id)
                      if row.settings == anchor.settings_text and row.picture == self._range(span)
                      and row.ms_ssim is not None}  # fmt: skip
             for number, quality in enumerate(reversed(points) if anchor.quality.lower_is_better else points):
                 if quality not in known:
                     note = f"{self.labels[id_]} curve {number + 1}/{len(points)}"
-                    self._fill_point(id_, ladder, span, quality, note, generation)
+                    self._fill_point(id_, span, quality, note, generation)
 
-    def _fill_point(self, id_: str, ladder: ClipLadder, span: Span, quality: float, note: str, generation: int) -> None:
-        def work(progress: Progress, cancel: CancelToken) -> tuple[ClipRun, ClipFigures]:
+    def _fill_point(self, id_: str, span: Span, quality: float, note: str, generation: int) -> None:
+        def work(progress: Progress, cancel: CancelToken) -> RdRow:
             with self._clips.open_again() as source:
                 clip = Clip(source, span[0], span[1] - span[0] + 1)
-                run = ladder.run(clip, quality, progress=progress, cancel=cancel)
-            return run, self._figures(id_, run, span, cancel)
+                return measure_clip_point(
+                    self.anchors[id_], clip, quality, self._range(span), database=self._database,
+                    metrics=also_measured(), progress=progress, cancel=cancel,
+                )  # fmt: skip
 
-        def done(answer: tuple[ClipRun, ClipFigures]) -> None:
-            if generation == self._generation:
-                self._add_row(id_, span, *answer)
+        def done(row: RdRow) -> None:
+            if generation != self._generation:
+                return
+            if row.error:
+                self._session.tell(f"{note}: {row.error}", severity=Severity.ERROR)
+            else:
+                self._session.add_row(replace(row, label=self.labels[id_]))
 
         self._jobs.submit(
             _lane(id_), f"{CURVE}.{id_}.{quality:g}", work, done=done, note=note, priority=Priority.BACKGROUND,
             failed=lambda error: report(self._session, error, note), preemptible=True,
         )  # fmt: skip
+
+    def show_point(self, row: RdRow) -> bool:
+        """Show the encode behind a point in the current pane, at its fixed quality; False if it is of no codec here."""
+        for id_, anchor in self.anchors.items():
+            if (anchor.id, anchor.settings_text) == (row.codec, row.settings) and row.quality is not None:
+                fixed = {**self._session.tuning.fixed_quality, id_: row.quality}
+                self._session.tune(fixed_quality=fixed)
+                self._session.set_pane(self._session.active_pane, with_follow(id_, Follow.FIXED))
+                return True
+        return False
 
     def _range(self, span: Span) -> str:
         source = self._session.source
@@ -429,14 +450,11 @@ class RivalService(QObject):
                 self._add_row(id_, span, run, run.figures)
 
     def _add_row(self, id_: str, span: Span, run: ClipRun, figures: ClipFigures) -> None:
-        anchor, format_ = self.anchors[id_], self._session.clip.format
-        if format_ is None:
-            return
-        count = span[1] - span[0] + 1
+        anchor = self.anchors[id_]
         row = RdRow(
             anchor.id, self.labels[id_], anchor.settings_text, self._range(span), quality=run.quality,
-            bytes=float(run.coded.bytes), bpp=8.0 * run.coded.bytes / (count * format_.pixels), encode_s=run.encode_s,
-            decode_s=run.decode_s,
+            bytes=float(run.coded.bytes), bpp=run.metrics["bpp"], encode_s=run.encode_s, decode_s=run.decode_s,
+            frames=float(span[1] - span[0] + 1), kbps=run.metrics["kbps"],
         )  # fmt: skip
         means = {name: value for name, value in figures.means().items() if value is not None}
         self._session.add_row(replace(row, **means))  # type: ignore[arg-type]

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from codec.errors import InputError
-from codec.files import read_picture, write_picture
+from codec.files import make_folder, read_picture, write_picture
 from codec.jobs import CancelToken, check
 from codec.picture import Picture
+from codec.tcm.source import is_tcm_file
 from tnc_studio.model.history import KeptRun
 from tnc_studio.model.raw import RawFormat
 from tnc_studio.model.renditions import DisplayImage
 from tnc_studio.model.snapshot import ExternalRef, SessionDocument, SourceRef, document_from_plain, document_to_plain
-from tnc_studio.model.source import STREAM_SUFFIXES
+from tnc_studio.model.source import CLIP_STREAM_SUFFIXES, CLIP_SUFFIXES, STREAM_SUFFIXES
 from tnc_studio.services.clips import LoadedClip, load_clip
-from tnc_studio.services.container import MANIFEST, PICTURES, STREAMS, Reader, sha256, write_folder
+from tnc_studio.services.container import (
+    MANIFEST,
+    PICTURES,
+    STREAMS,
+    Reader,
+    ZipReader,
+    clip_entry,
+    sha256,
+    write_folder,
+)
 
 Externals = Sequence[tuple[ExternalRef, Picture]]
+NAME_MAX = 128
 EXTERNALS_MAX = 64
 """External pictures that a session brings back."""
 
@@ -36,6 +48,7 @@ class Loaded:
     stream: bytes
     externals: tuple[tuple[ExternalRef, Picture | None], ...] = ()
     clip: LoadedClip | None = None
+    clip_stream: Path | None = None
 
 
 def write_autosave(
@@ -78,8 +91,14 @@ def read_manifest(reader: Reader, where: str) -> SessionDocument:
     return document_from_plain(plain, where)
 
 
-def load(reader: Reader, where: str, cancel: CancelToken | None = None) -> Loaded:
-    """Read a session and everything that it names; raises `InputError` for what does not fit together."""
+def load(reader: Reader, where: str, cancel: CancelToken | None = None, folder: Path | None = None) -> Loaded:
+    """Read a session and everything that it names; raises `InputError` for what does not fit together.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Where the clip of a bundle is unpacked: players need a file.
+    """
     document = read_manifest(reader, where)
     runs = []
     for ref in document.runs:
@@ -88,6 +107,10 @@ def load(reader: Reader, where: str, cancel: CancelToken | None = None) -> Loade
     source = document.source
     if source is None:
         return Loaded(document, tuple(runs), None, None, b"")
+    if source.clip and source.clip_entry and folder is not None and isinstance(reader, ZipReader):
+        source = replace(source, path=str(unpacked_clip(reader, source, folder, cancel)))
+    if source.clip and is_tcm_file(Path(source.path)):
+        return Loaded(document, tuple(runs), None, None, b"", clip_stream=Path(source.path))
     if source.clip:
         return Loaded(document, tuple(runs), None, None, b"", clip=_clip_at(source))
     if not source.has_original:
@@ -120,6 +143,21 @@ def _picture_at(source: SourceRef) -> Picture:
             hint="put it back there, or open a bundle, which holds it",
         )  # fmt: skip
     return read_picture(path)
+
+
+def unpacked_clip(reader: ZipReader, source: SourceRef, folder: Path, cancel: CancelToken | None) -> Path:
+    """Clip of a bundle as a file. Of the name that the bundle gives it, only a plain one with a known suffix counts."""
+    suffix = Path(source.name).suffix.lower()
+    if suffix not in (*CLIP_SUFFIXES, *CLIP_STREAM_SUFFIXES):
+        raise InputError(f"{source.name[:80]!r} is no name of a clip", where=folder.name)
+    plain = re.fullmatch(r"\w[\w .()+-]*", source.name) is not None and len(source.name) < NAME_MAX
+    path = folder / (source.name if plain else f"clip{suffix}")
+    if path.exists() and clip_entry(path, cancel) != source.clip_entry:
+        path = path.with_stem(f"{path.stem}-{source.clip_entry.rpartition('/')[2][:8]}")  # nobody's file is replaced
+    if not path.exists():
+        make_folder(folder)
+        reader.unpack(source.clip_entry, path, cancel)
+    return path
 
 
 def _clip_at(source: SourceRef) -> LoadedClip:

@@ -20,7 +20,7 @@ from tnc_studio.model.session import Session
 from tnc_studio.model.snapshot import RunRef, SessionDocument, SourceRef, apply_parts, elsewhere, parts_of
 from tnc_studio.model.source import Source
 from tnc_studio.services.clips import ClipService
-from tnc_studio.services.container import MANIFEST, STREAMS, FolderReader, ZipReader, sha256, write_zip
+from tnc_studio.services.container import MANIFEST, STREAMS, FolderReader, ZipReader, clip_entry, sha256, write_zip
 from tnc_studio.services.documents import Documents
 from tnc_studio.services.gallery import RUN, Gallery
 from tnc_studio.services.history import HistoryService, now
@@ -35,6 +35,7 @@ from tnc_studio.services.session_files import (
     with_externals,
     write_autosave,
 )
+from tnc_studio.services.tcm_files import TcmFiles
 from tnc_studio.services.trouble import report
 
 AUTOSAVE_MS = 2000
@@ -55,7 +56,7 @@ class SessionService(QObject):
 
     def __init__(
         self, session: Session, jobs: JobService, documents: Documents, history: HistoryService, gallery: Gallery,
-        clips: ClipService,
+        clips: ClipService, tcm_files: TcmFiles,
     ) -> None:  # fmt: skip
         super().__init__()
         self._session = session
@@ -64,6 +65,7 @@ class SessionService(QObject):
         self._history = history
         self._gallery = gallery
         self._clips = clips
+        self._tcm_files = tcm_files
         self.docks: Callable[[], Mapping[str, bool]] = dict
         self.set_docks: Callable[[Mapping[str, bool]], None] = lambda docks: None
         self.restored: Event[[]] = Event()
@@ -123,21 +125,24 @@ class SessionService(QObject):
         source = self._session.source
         if source is None:
             raise InputError("there is nothing to save: no picture is open")
-        if bundle and source.clip is not None:
-            raise InputError("a clip is too large for a bundle", hint="save the session: it names the clip's file")
+        clip = source.path if bundle and source.clip is not None else None
         document, streams = self.document()
         inside = source.has_original and (bundle or source.path is None)
         externals = [(one, picture) for one, picture in self._gallery.externals() if bundle or not one.path]
 
         def work(progress: Progress, cancel: CancelToken) -> None:
-            final, entries = document, list(streams.items())
+            final, entries = document, [*streams.items()]
+            packed: list[tuple[str, Path]] = []
+            if clip is not None and final.source is not None:
+                packed.append((clip_entry(clip, cancel), clip))
+                final = replace(final, source=replace(final.source, clip_entry=packed[0][0]))
             if inside and document.source is not None:
                 digest, entry = picture_entry(source.picture)
-                final = replace(document, source=replace(document.source, picture=digest, path=""))
+                final = replace(final, source=replace(document.source, picture=digest, path=""))
                 entries.append(entry)
             final, more = with_externals(elsewhere(final) if bundle else final, externals)
             entries += more
-            write_zip(path, manifest_bytes(final), entries)
+            write_zip(path, manifest_bytes(final), [*entries, *packed])
 
         def done(_: None) -> None:
             self._session.tell(f"Saved {path}")
@@ -154,7 +159,7 @@ class SessionService(QObject):
         def work(progress: Progress, cancel: CancelToken) -> Loaded:
             reader = ZipReader(path)
             try:
-                return load(reader, path.name, cancel)
+                return load(reader, path.name, cancel, path.with_suffix(""))
             finally:
                 reader.close()
 
@@ -201,6 +206,8 @@ class SessionService(QObject):
             self._documents.show_picture(loaded.picture, loaded.image, Path(ref.path) if ref.path else None)
         elif loaded.clip is not None:
             self._clips.show(loaded.clip)
+        elif loaded.clip_stream is not None:
+            self._tcm_files.open(loaded.clip_stream)
         elif ref is not None and loaded.stream:
             self._documents.open_stream(Path(ref.path or ref.name), loaded.stream, alone=True)
         for row in document.rows:

@@ -13,13 +13,15 @@ from codec.anchors.video.base import VideoAnchor
 from codec.errors import CodecError
 from codec.quality import QP_MAX, QP_MIN, snap_qp
 from codec.rd.database import RdDatabase
+from codec.rd.rows import RdRow
+from codec.tcm.source import is_tcm_file
 from tnc_studio.model.clip_tuning import ClipTuning
 from tnc_studio.model.offsets import PLAN, OffsetGrid, painted
 from tnc_studio.model.presets import Preset
 from tnc_studio.model.renditions import TNC, State
 from tnc_studio.model.session import Session
 from tnc_studio.model.settings import Follow, Tuning, anchor_of, with_follow
-from tnc_studio.model.source import CLIP_SUFFIXES, SESSION_SUFFIXES
+from tnc_studio.model.source import CLIP_STREAM_SUFFIXES, CLIP_SUFFIXES, SESSION_SUFFIXES
 from tnc_studio.model.undo import Step, UndoLog
 from tnc_studio.services.anchors import AnchorService
 from tnc_studio.services.bd import BdService
@@ -38,6 +40,7 @@ from tnc_studio.services.reports import ReportService
 from tnc_studio.services.rivals import RivalService, clip_anchors
 from tnc_studio.services.sessions import SessionService
 from tnc_studio.services.tcm import TcmService
+from tnc_studio.services.tcm_files import TcmFiles
 from tnc_studio.services.tnc import TncService
 from tnc_studio.services.trouble import report
 from tnc_studio.services.variants import VariantService
@@ -77,9 +80,12 @@ class Studio:
         self.documents = Documents(self.session, self.jobs, self.factory)
         self.clips = ClipService(self.session, self.jobs)
         self.lookahead = LookaheadService(self.session, self.jobs, self.clips)
-        self.tcm = TcmService(self.session, self.jobs, self.clips, lambda: getattr(self.factory, "device", "auto"))
+        self.tcm = TcmService(
+            self.session, self.jobs, self.clips, lambda: getattr(self.factory, "device", "auto"), database
+        )
+        self.tcm_files = TcmFiles(self.session, self.jobs, self.clips, lambda: getattr(self.factory, "device", "auto"))
         rivals = clip_anchors() if clip_rivals is None else clip_rivals
-        self.rivals = RivalService(self.session, self.jobs, self.clips, self.tcm, rivals)
+        self.rivals = RivalService(self.session, self.jobs, self.clips, self.tcm, rivals, database)
         self.tnc = TncService(self.session, self.jobs, self.factory)
         self.plan = PlanService(self.session, self.jobs)
         self.undo_log = UndoLog(time.monotonic)
@@ -93,7 +99,9 @@ class Studio:
         self.gallery = Gallery(self.session, self.jobs, self.factory)
         self.history = HistoryService(self.session, self.jobs, self.factory, self.anchors, self.gallery)
         self.reports = ReportService(self.session, self.jobs)
-        self.sessions = SessionService(self.session, self.jobs, self.documents, self.history, self.gallery, self.clips)
+        self.sessions = SessionService(
+            self.session, self.jobs, self.documents, self.history, self.gallery, self.clips, self.tcm_files
+        )
         self.lab = LabService(self.session, self.jobs, database)
         self.points = PointService(
             self.session, self.jobs, self.gallery, database, self.documents.open, lambda name: self.lab.paths.get(name)
@@ -109,6 +117,8 @@ class Studio:
         """Open a picture, a clip, a stream or a session."""
         if path.suffix.lower() in SESSION_SUFFIXES:
             self.sessions.open(path)
+        elif path.suffix.lower() in CLIP_STREAM_SUFFIXES or is_tcm_file(path):
+            self.tcm_files.open(path)
         elif path.suffix.lower() in CLIP_SUFFIXES:
             self.clips.open(path)
         else:
@@ -135,6 +145,23 @@ class Studio:
         run = self.session.rendition(TNC).run
         if run is not None:
             self.gallery.add_run(run)
+
+    def open_external_clip(self, path: Path) -> None:
+        """Show another clip in step with the open one; beside a stream it is the original."""
+        if self.tcm_files.path is not None:
+            self.tcm_files.add_original(path)
+        else:
+            self.clips.open_external(path)
+
+    def show_point(self, row: RdRow) -> None:
+        """Show what a point of the plot looks like in the current pane; of a clip another codec's alone."""
+        if not (self.session.on_clip and row.frames and self.rivals.show_point(row)):
+            self.points.show(row)
+
+    @property
+    def tcm_path(self) -> Path | None:
+        """Where the stream lies that the TCM pane shows; None while there is none."""
+        return self.tcm_files.path or self.tcm.stream
 
     def restart(self) -> None:
         """Encode again, after a cancel or an error; of a clip, the range."""

@@ -11,12 +11,16 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject
 
+from codec.anchors.video.base import Clip
+from codec.anchors.video.tcm import TcmAnchor
 from codec.errors import InputError
 from codec.files import read_bytes, write_bytes
 from codec.jobs import CancelToken, Progress
 from codec.metrics.clips import ClipFigures, measure_clip
 from codec.metrics.measure import OF_CLIPS
 from codec.metrics.vmaf import vmaf_availability
+from codec.rd.clip_points import measure_clip_point
+from codec.rd.database import RdDatabase
 from codec.rd.rows import RdRow
 from codec.tcm.api import FinishedFrame, VideoEncodeResult, VideoEncodeSettings, encode_video
 from tnc_studio.model.clip import FrameRecord, range_name
@@ -24,7 +28,7 @@ from tnc_studio.model.clip_tuning import ClipTuning
 from tnc_studio.model.moment import Totals
 from tnc_studio.model.observer import Event
 from tnc_studio.model.renditions import TCM
-from tnc_studio.model.session import Session
+from tnc_studio.model.session import Session, Severity
 from tnc_studio.services.clips import ClipService, Texts
 from tnc_studio.services.jobs import DEVICE, FILES, JobService
 from tnc_studio.services.lanes import Priority
@@ -51,6 +55,10 @@ class Asked:
             qp=self.tuning.qp if qp is None else qp, lookahead=self.tuning.lookahead, first=first, stop=last + 1
         )
 
+    def anchor(self, device: str) -> TcmAnchor:
+        """The same as one codec of clips among others, as `tnc rd` has it."""
+        return TcmAnchor(self.settings(), device=device)
+
 
 class TcmService(QObject):
     """Owns the rendition "tcm" of a clip.
@@ -59,10 +67,16 @@ class TcmService(QObject):
     ----------
     device : callable
         Where networks run: "auto", "cpu" or "cuda".
+    database : RdDatabase, optional
+        Where points of curves come from and go to.
     """
 
-    def __init__(self, session: Session, jobs: JobService, clips: ClipService, device: Callable[[], str]) -> None:
+    def __init__(
+        self, session: Session, jobs: JobService, clips: ClipService, device: Callable[[], str],
+        database: RdDatabase | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
+        self._database = database
         self._session = session
         self._jobs = jobs
         self._clips = clips
@@ -117,7 +131,8 @@ class TcmService(QObject):
 
     def _opened(self) -> None:
         self._forget()
-        if self._session.clip.is_open:
+        source = self._session.source
+        if source is not None and source.codable_clip:
             self._clips.set_texts(TCM, Texts(note=HOW))
 
     def _forget(self) -> None:
@@ -142,8 +157,8 @@ class TcmService(QObject):
 
     def start(self) -> None:
         """Code the range with the present settings; what was coded before goes."""
-        clip = self._session.clip
-        if clip.format is None:
+        clip, source = self._session.clip, self._session.source
+        if clip.format is None or source is None or not source.codable_clip:
             return
         self._forget()
         generation, asked = self._generation, self._now
@@ -209,7 +224,7 @@ class TcmService(QObject):
                 means = figures.means()
                 self._total(result.frames, result.rd_bytes, means)
                 name = range_name(source.name, asked.span, source.frame_count)
-                self._session.add_row(rd_row(result, settings_text(asked.tuning), name, means))
+                self._session.add_row(rd_row(result, asked.anchor(self._device()), name, means))
                 self._show()
 
         self._jobs.submit(
@@ -219,7 +234,7 @@ class TcmService(QObject):
 
     def _figures(self, track: CodedTrack, asked: Asked, cancel: CancelToken) -> ClipFigures:
         first, last = asked.span
-        metrics = [*OF_CLIPS, *(["vmaf"] if vmaf_availability() is None else [])]
+        metrics = [*OF_CLIPS, *also_measured()]
         with self._clips.open_again() as source:
             decoded = (track.read(index, 1)[0] for index in range(first, last + 1))
             return measure_clip(source.read(first, last - first + 1), decoded, metrics, cancel=cancel)
@@ -242,36 +257,32 @@ class TcmService(QObject):
     def fill_curve(self) -> None:
         """Code the range at the next missing QP of the curve, in the background, and so on."""
         source, asked = self._session.source, self._now
-        text = settings_text(asked.tuning)
-        if source is None or source.clip is None:
+        if source is None or source.clip is None or not source.codable_clip:
             return
-        name = range_name(source.name, asked.span, source.frame_count)
+        anchor, name = asked.anchor(self._device()), range_name(source.name, asked.span, source.frame_count)
         rows = self._session.curves.rows(TCM)
-        known = {row.quality for row in rows if (row.settings, row.picture) == (text, name)}
+        known = {row.quality for row in rows if (row.settings, row.picture) == (anchor.settings_text, name)}
         missing = [qp for qp in CURVE_QPS if qp not in known]
         if not missing:
             return
-        qp, path = missing[0], self._folder / "curve.tcm"
+        first, last = asked.span
 
-        format_ = source.clip
+        def work(progress: Progress, cancel: CancelToken) -> RdRow:
+            with self._clips.open_again() as again:
+                clip = Clip(again, first, last - first + 1)
+                return measure_clip_point(
+                    anchor, clip, missing[0], name, database=self._database, metrics=also_measured(),
+                    progress=progress, cancel=cancel,
+                )  # fmt: skip
 
-        def work(progress: Progress, cancel: CancelToken) -> tuple[VideoEncodeResult, ClipFigures]:
-            track = CodedTrack(format_)
-            try:
-                with self._clips.open_again() as again:
-                    result = encode_video(
-                        again, path, asked.settings(qp), device=self._device(), progress=progress, cancel=cancel,
-                        on_frame=lambda frame: track.add(frame.source_index, frame.frame),
-                    )  # fmt: skip
-                return result, self._figures(track, asked, cancel)
-            finally:
-                track.close()
-
-        def done(answer: tuple[VideoEncodeResult, ClipFigures]) -> None:
-            result, figures = answer
-            if self._session.source is source:
-                self._session.add_row(rd_row(result, text, name, figures.means()))
-                self.fill_curve()
+        def done(row: RdRow) -> None:
+            if self._session.source is not source:
+                return
+            if row.error:
+                self._session.tell(f"{note}: {row.error}", severity=Severity.ERROR)
+                return
+            self._session.add_row(row)
+            self.fill_curve()
 
         note = f"TCM curve {len(CURVE_QPS) - len(missing) + 1}/{len(CURVE_QPS)}"
         self._jobs.submit(
@@ -294,7 +305,7 @@ class TcmService(QObject):
 def clip_record(finished: FinishedFrame) -> FrameRecord:
     """Frame as the timeline shows it."""
     record = finished.record
-    return FrameRecord(record.type, float(record.bits), record.psnr_y_db, None, record.qp)
+    return FrameRecord(record.type, float(record.bits), record.psnr_y_db, None, record.qp, record.bits_by_part)
 
 
 def settings_text(tuning: ClipTuning) -> str:
@@ -303,10 +314,16 @@ def settings_text(tuning: ClipTuning) -> str:
     return f"low delay, CUTree {look.cutree:g}, AQ {look.aq:g}, noise {look.noise:g}, GOP {look.key_max}"
 
 
-def rd_row(result: VideoEncodeResult, settings: str, picture: str, means: Mapping[str, float | None]) -> RdRow:
+def rd_row(result: VideoEncodeResult, anchor: TcmAnchor, picture: str, means: Mapping[str, float | None]) -> RdRow:
     """Point of the plot."""
     row = RdRow(
-        TCM, "TCM", settings, picture, quality=result.qp, bytes=float(result.rd_bytes), bpp=result.bpp,
-        encode_s=result.seconds, kmac_per_px=result.kmac_per_px,
+        TCM, anchor.label, anchor.settings_text, picture, quality=result.qp, bytes=float(result.rd_bytes),
+        bpp=result.bpp, encode_s=result.seconds, kmac_per_px=result.kmac_per_px, frames=float(result.frames),
+        kbps=result.kbps,
     )  # fmt: skip
     return replace(row, **{name: value for name, value in means.items() if value is not None})  # type: ignore[arg-type]
+
+
+def also_measured() -> tuple[str, ...]:
+    """What clips are measured with here, besides what they always are."""
+    return ("vmaf",) if vmaf_availability() is None else ()

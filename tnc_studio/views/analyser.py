@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QSplitter,
+    QStackedWidget,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTabWidget,
@@ -23,17 +24,22 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from codec.errors import CodecError
+from codec.files import read_bytes
 from codec.jobs import CancelToken, Progress
 from codec.stream.tree import Kind, Node, stream_tree
+from codec.stream.video import is_video_stream
+from codec.stream.video.tree import analysis_entries, is_unread
 from codec.tnc.elements import StreamMeasure
 from tnc_studio.model.captions import format_bytes
-from tnc_studio.model.renditions import TNC
+from tnc_studio.model.renditions import OWN_CODECS, TNC
 from tnc_studio.services.jobs import DEVICE
 from tnc_studio.services.lanes import Priority
 from tnc_studio.services.studio import Studio
 from tnc_studio.theme.palette import current
 from tnc_studio.theme.tokens import SPACE_M, SPACE_S
 from tnc_studio.views.hex_view import HexView
+from tnc_studio.views.stream_frames import StreamFrames
 from tnc_studio.views.widgets import ElidedLabel, muted_label
 
 NODE_ROLE = Qt.ItemDataRole.UserRole
@@ -64,7 +70,7 @@ class ShareBar(QStyledItemDelegate):
 
 
 class StreamAnalyser(QWidget):
-    """Looks into the shown TNC stream, a kept run, or any file.
+    """Looks into the shown stream, a kept run, or any file.
 
     Parameters
     ----------
@@ -101,7 +107,7 @@ class StreamAnalyser(QWidget):
         session = self._session
         session.source_changed.connect(self._list)
         session.history.changed.connect(self._list)
-        session.rendition_changed.connect(lambda id_: self._live_changed() if id_ == TNC else None)
+        session.rendition_changed.connect(lambda id_: self._live_changed() if id_ in OWN_CODECS else None)
         self._list()
 
     def _make_head(self) -> QHBoxLayout:
@@ -112,7 +118,7 @@ class StreamAnalyser(QWidget):
         self.choice.setMinimumContentsLength(24)
         self.choice.activated.connect(lambda _: self._choose())
         self.open_button.setAccessibleName("Analyse a stream from disk")
-        self.open_button.setToolTip("Look into any .tnc file, damaged ones too")
+        self.open_button.setToolTip("Look into any .tnc or .tcm file, damaged ones too")
         self.summary = ElidedLabel()
         self.summary.setAccessibleName("Summary of the stream")
         head = QHBoxLayout()
@@ -133,6 +139,7 @@ class StreamAnalyser(QWidget):
         tree.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         tree.setItemDelegateForColumn(SHARE_COLUMN, ShareBar(tree))
         tree.currentItemChanged.connect(lambda item, _: self._chosen(item))
+        tree.itemExpanded.connect(self._expanded)
         for column, width in enumerate(TREE_WIDTHS_PX):
             tree.header().resizeSection(column, width)
         tree.header().setStretchLastSection(True)
@@ -166,7 +173,11 @@ class StreamAnalyser(QWidget):
                         index, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
                     )
         self.note = muted_label()
-        column.addWidget(table, 1)
+        self.frames = StreamFrames(self._studio, self.tree, self.note, self._fill)
+        self._bits = QStackedWidget()
+        self._bits.addWidget(table)
+        self._bits.addWidget(self.frames.table)
+        column.addWidget(self._bits, 1)
         column.addWidget(self.note)
         tabs.addTab(side, "Bits by element")
         tabs.currentChanged.connect(lambda _: self._measure())
@@ -193,7 +204,7 @@ class StreamAnalyser(QWidget):
     def _list(self) -> None:
         chosen = self.choice.currentData()
         self.choice.clear()
-        self.choice.addItem("TNC, as shown", LIVE)
+        self.choice.addItem(f"{'TCM' if self._session.on_clip else 'TNC'}, as shown", LIVE)
         for key, (name, _) in self._files.items():
             self.choice.addItem(name, key)
         for run in reversed(self._session.history.runs):
@@ -218,8 +229,17 @@ class StreamAnalyser(QWidget):
             return self._files[key][1]
         if key.startswith("run:") and (run := self._session.history.get(key[4:])) is not None:
             return run.stream
+        if self._session.on_clip:
+            return self._clip_stream()
         shown = self._session.rendition(TNC).run
         return shown.stream if shown is not None else self._session.stream
+
+    def _clip_stream(self) -> bytes:
+        path = self._studio.tcm_path
+        try:
+            return b"" if path is None else read_bytes(path)
+        except CodecError:
+            return b""  # it is gone, or about to be made anew
 
     def _choose(self) -> None:
         """Take the chosen stream apart."""
@@ -232,6 +252,8 @@ class StreamAnalyser(QWidget):
         self.tree.clear()
         self._measured = None
         self.elements.clear()
+        self._bits.setCurrentIndex(1 if is_video_stream(data) else 0)
+        self.frames.show(data, None, live=False)
         if not data:
             self._root = None
             self.summary.setText("no stream yet")
@@ -239,12 +261,14 @@ class StreamAnalyser(QWidget):
             return
         self._root = stream_tree(data)
         self._fill(self.tree.invisibleRootItem(), self._root.children)
+        self.frames.show(data, self._root, live=self.choice.currentData() == LIVE and self._session.on_clip)
         self._color_tree()
         trouble = f"  \u2013  {self._root.value}" if self._root.value else ""
         self.summary.setText(f"{self._root.text or 'not readable'}, {format_bytes(len(data))}{trouble}")
         if (first := self.tree.topLevelItem(0)) is not None:
             self.tree.setCurrentItem(first)
         self._measure()
+        self.frames.follow()
 
     def _fill(self, parent: QTreeWidgetItem, nodes: tuple[Node, ...]) -> None:
         total = len(self._data)
@@ -264,7 +288,10 @@ class StreamAnalyser(QWidget):
             for column, text in enumerate(texts):
                 item.setToolTip(column, text)
             self._fill(item, node.children)
-            item.setExpanded(node.name == "header" or (node.kind is Kind.PART and len(nodes) <= OPEN_UP_TO))
+            if is_unread(node):
+                item.setChildIndicatorPolicy(QTreeWidgetItem.ChildIndicatorPolicy.ShowIndicator)
+            few = len(nodes) <= OPEN_UP_TO and not is_video_stream(self._data)  # frames are many, and all alike
+            item.setExpanded(node.name == "header" or (node.kind is Kind.PART and few))
 
     def _items(self) -> list[QTreeWidgetItem]:
         found, waiting = [], [self.tree.invisibleRootItem()]
@@ -287,6 +314,7 @@ class StreamAnalyser(QWidget):
         if item is not None:
             node: Node = item.data(0, NODE_ROLE)
             self.hex.mark(node.offset, node.end)
+            self._expanded(item)  # the chosen one may stand open from the beginning
 
     def _find_byte(self, offset: int) -> None:
         """Select the smallest node that holds a byte; bits of a byte leave the byte itself selected."""
@@ -300,6 +328,17 @@ class StreamAnalyser(QWidget):
         if item is not None:
             self.tree.setCurrentItem(item)
 
+    def _expanded(self, item: QTreeWidgetItem) -> None:
+        """Fill in what is looked up only where somebody looks: entries of an analysis, bits of a frame by element."""
+        node: Node = item.data(0, NODE_ROLE)
+        entries = analysis_entries(self._data, node) if item.childCount() == 0 and is_unread(node) else None
+        if entries is not None:
+            self._fill(item, entries.children)
+            item.setText(1, entries.value)
+            item.setText(5, entries.text)
+        if self.frames.expand(item) or entries is not None:
+            self._color_tree()
+
     def _measure(self) -> None:
         """Account for the bits, on the device lane, when somebody looks."""
         if self.tabs.currentIndex() != 1 or not self._data or self._measured == self._data:
@@ -307,6 +346,9 @@ class StreamAnalyser(QWidget):
         data = self._data
         self._measured = data
         self.note.setText("decoding\u2026")
+        if is_video_stream(data):
+            self.frames.measure()
+            return
 
         def work(progress: Progress, cancel: CancelToken) -> StreamMeasure:
             return self._studio.factory.measure(data, progress, cancel)

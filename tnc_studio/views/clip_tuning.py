@@ -98,9 +98,10 @@ class ClipTuningPanel(SectionsPanel):
         self._session = studio.session
         self.knobs = {knob.id: KnobRow(studio, knob) for knob in KNOBS}
         self.rivals = RivalSection(studio)
-        self.add_sections(
+        self._sections = (
             self._make_quality(), self._make_range(), self.rivals, self._make_strengths(), self._make_structure()
         )  # fmt: skip
+        self.add_sections(*self._sections)
         session = self._session
         for event in (session.tuning_changed, session.clip.opened, session.clip.span_changed):
             event.connect(self.refresh)
@@ -108,7 +109,10 @@ class ClipTuningPanel(SectionsPanel):
         self.refresh()
 
     def _refresh_encode(self) -> None:
-        self.encode_state.setText(self._studio.tcm.state_text)
+        source = self._session.source
+        coded = source is not None and source.coded
+        text = "This is a stream; open its original to code it" if coded else self._studio.tcm.state_text
+        self.encode_state.setText(text)
 
     def _make_quality(self) -> Section:
         section = Section("TCM quality")
@@ -199,5 +203,8 @@ class ClipTuningPanel(SectionsPanel):
             for box, value in ((self.first, first), (self.last, last)):
                 box.setRange(0, max(0, clip.frame_count - 1))
                 box.setValue(value)
+        source = self._session.source
+        for section in self._sections:
+            section.setEnabled(source is None or source.codable_clip)
         count = last - first + 1
         self.range_state.setText(f"{count} frames, {count / clip.fps:.2f} s, from {clip.time_text(first)}")

@@ -113,10 +113,10 @@ def swap_panes(session: Session) -> None:
 def open_external(window: MainWindow) -> None:
     """Ask for a picture that was coded elsewhere and for its byte count, and show it; or for a clip."""
     if window.session.on_clip:
-        clip = ask_external_clip(window, window.store.folder)
+        clip = ask_external_clip(window, window.store.folder, raw=window.studio.tcm_files.path is not None)
         if clip is not None:
             window.store.folder = str(clip.parent)
-            window.studio.clips.open_external(clip)
+            window.studio.open_external_clip(clip)
         return
     answer = ask_external(window, window.store.folder)
     if answer is None:

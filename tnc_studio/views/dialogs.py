@@ -29,6 +29,7 @@ from codec.anchors.base import Anchor
 from codec.video.source import RAW_SUFFIXES
 from tnc_studio.actions.table import keyboard_rows
 from tnc_studio.model.source import (
+    CLIP_STREAM_SUFFIXES,
     CLIP_SUFFIXES,
     CODED_SUFFIXES,
     PICTURE_SUFFIXES,
@@ -42,7 +43,8 @@ from tnc_studio.views.widgets import muted_label, scaled_font
 def open_filter() -> str:
     """Name filter of the open dialog."""
     kinds = {
-        "Pictures": PICTURE_SUFFIXES, "Clips": CLIP_SUFFIXES, "Streams": STREAM_SUFFIXES,
+        "Pictures": PICTURE_SUFFIXES, "Clips": CLIP_SUFFIXES,
+        "Streams": (*STREAM_SUFFIXES, *CLIP_STREAM_SUFFIXES),
         "Sessions": SESSION_SUFFIXES,
     }  # fmt: skip
     every = [suffix for suffixes in kinds.values() for suffix in suffixes]
@@ -81,9 +83,9 @@ def ask_external(parent: QWidget, folder: str) -> tuple[Path, int | None] | None
     return (path, size or None) if ok else None
 
 
-def ask_external_clip(parent: QWidget, folder: str) -> Path | None:
-    """Ask for a clip that was coded elsewhere."""
-    patterns = " ".join(f"*{suffix}" for suffix in CLIP_SUFFIXES if suffix not in RAW_SUFFIXES)
+def ask_external_clip(parent: QWidget, folder: str, *, raw: bool = False) -> Path | None:
+    """Ask for a clip that was coded elsewhere, or (`raw`) for an original, which may be samples alone."""
+    patterns = " ".join(f"*{suffix}" for suffix in CLIP_SUFFIXES if raw or suffix not in RAW_SUFFIXES)
     name, _ = QFileDialog.getOpenFileName(parent, "External clip", folder, f"Clips ({patterns})")
     return Path(name) if name else None
 

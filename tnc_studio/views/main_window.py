@@ -87,7 +87,7 @@ class MainWindow(QMainWindow):
                       studio.undo_log.changed):  # fmt: skip
             event.connect(self._refresh_actions)
         self.session.rendition_changed.connect(lambda _: self._refresh_actions())
-        for opened in (studio.documents.opened, studio.clips.opened):
+        for opened in (studio.documents.opened, studio.clips.opened, studio.tcm_files.opened):
             opened.connect(self._opened)
         studio.clips.remembered = store.raw_format
         studio.clips.raw_asked.connect(lambda path: ask_raw(self, path))
@@ -223,7 +223,8 @@ class MainWindow(QMainWindow):
     def default_layout(self) -> None:
         """Give the docks their shares of the present window."""
         self.resizeDocks([self.docks["tuning"]], [TUNING_WIDTH_PX], Qt.Orientation.Horizontal)
-        share = CLIP_RD_HEIGHT_SHARE if self.session.on_clip else RD_HEIGHT_SHARE
+        beside = self.session.on_clip and not self.tabifiedDockWidgets(self.docks["timeline"])
+        share = CLIP_RD_HEIGHT_SHARE if beside else RD_HEIGHT_SHARE
         heights = [TIMELINE_HEIGHT_PX, round(share * self.height())]
         self.resizeDocks([self.docks["timeline"], self.docks["rd"]], heights, Qt.Orientation.Vertical)
 
@@ -322,7 +323,8 @@ class MainWindow(QMainWindow):
             "stream": session.rendition(TNC).run is not None
             or bool(session.stream)
             or self.studio.tcm.stream is not None,
-            "codable": source is not None and (source.has_original or session.on_clip),
+            "codable": source is not None and (source.has_original or source.codable_clip),
+            "comparable": source is not None and (source.has_original or session.on_clip),
         }
         for id_, action in self.actions_by_id.items():
             action.setEnabled(has[BY_ID[id_].needs])

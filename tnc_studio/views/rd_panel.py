@@ -120,7 +120,7 @@ class RdPanel(QWidget):
     def show_point(self, row: RdRow) -> None:
         """Show what a point looks like in the current pane."""
         try:
-            self._studio.points.show(row)
+            self._studio.show_point(row)
         except CodecError as error:
             report(self._session, error, "Showing a point")
 

@@ -73,10 +73,11 @@ class TimelinePanel(QWidget):
         self.plot = TimelinePlot(session)
         self.place = QLabel()
         self.place.setAccessibleName("Frame, time and speed")
-        self.place.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.legend = QLabel()
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.legend.setAccessibleName("Legend of the timeline")
+        # Where there is no room, the legend is cut; its tooltip tells all of it.
+        self.legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         head = QHBoxLayout()
         head.setSpacing(SPACE_XS)
         for number, group in enumerate(BUTTONS):
@@ -90,8 +91,9 @@ class TimelinePanel(QWidget):
                 button.setAccessibleName(actions[id_].text())
                 head.addWidget(button)
         head.addSpacing(SPACE_S)
-        head.addWidget(self.place, 1)
-        head.addWidget(self.legend)
+        head.addWidget(self.place)
+        head.addSpacing(SPACE_M)
+        head.addWidget(self.legend, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(SPACE_M, SPACE_XS, SPACE_M, SPACE_XS)
         column.setSpacing(SPACE_XS)
@@ -144,6 +146,7 @@ class TimelinePanel(QWidget):
         if any(clip.cuts):
             entries.append(_entry("\u2506", current().error, "scene cut"))
         self.legend.setText(" &nbsp; ".join(entries))
+        self.legend.setToolTip("<br>".join(entries))
 
 
 def _entry(glyph: str, color: str, name: str) -> str:

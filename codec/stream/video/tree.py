@@ -176,10 +176,13 @@ def _frame(data: bytes, start: int, end: int, header: FrameHeader) -> list[Node]
     return nodes
 
 
-def analysis_entries(data: bytes, node: Node, limits: DecodeLimits = VIDEO_LIMITS) -> Node | None:
-    """The node of a frame's analysis with its entries, which no tree brings by itself; None for any other node."""
-    if node.name != _JSON or node.children:
-        return None
+def is_unread(node: Node) -> bool:
+    """Whether a node is a frame's analysis, whose entries no tree brings by itself."""
+    return node.name == _JSON and not node.children
+
+
+def analysis_entries(data: bytes, node: Node, limits: DecodeLimits = VIDEO_LIMITS) -> Node:
+    """The node of a frame's analysis with its entries."""
     try:
         return analysis_nodes(data[node.offset : node.end], 0, limits)[0].moved(node.offset)
     except BitstreamError as error:

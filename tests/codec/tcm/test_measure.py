@@ -10,7 +10,7 @@ import pytest
 from codec.stream.nodes import Kind, Node
 from codec.stream.sections import section_bounds
 from codec.stream.tree import stream_tree
-from codec.stream.video.tree import analysis_entries, frame_nodes
+from codec.stream.video.tree import analysis_entries, frame_nodes, is_unread
 from codec.tcm.decoder import VideoDecoder
 from codec.tcm.encoder import encode_video
 from codec.tcm.info import inspect_video
@@ -76,10 +76,10 @@ def test_the_tree_has_every_byte_and_every_frame(clip: tuple[bytes, list[Finishe
         assert find(node, "picture checksum").value == frame.checksum
         assert 8 * find(node, "symbols").bytes == frame.bits_by_part["symbols"]
     noted = find(tree, "analysis 2", "JSON object")
+    assert is_unread(noted)
+    assert not is_unread(frames[0])
     whole = analysis_entries(stream, noted)
-    assert whole is not None
     assert find(whole, "psnr_db").offset == noted.offset
-    assert analysis_entries(stream, frames[0]) is None
 
 
 def worst(tree: Node) -> list[str]:

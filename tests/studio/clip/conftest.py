@@ -26,9 +26,13 @@ def luma_of(frame: int) -> int:
 @pytest.fixture
 def raw_file(tmp_path: Path) -> Path:
     """24 frames, 96x64, with a scene cut in the middle."""
+    return write_raw(tmp_path / "ramp_96x64_25.yuv")
+
+
+def write_raw(path: Path) -> Path:
+    """Make the clip."""
     rng = np.random.default_rng(7)
     textures = [rng.integers(-30, 31, (64, 96)) for _ in range(2)]
-    path = tmp_path / "ramp_96x64_25.yuv"
     with path.open("wb") as file:
         for frame in range(FRAMES):
             texture = np.roll(textures[frame >= CUT], frame, axis=1)

@@ -7,7 +7,6 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from codec.blockmap import BlockMap
-from codec.errors import InputError
 from codec.video.frame import Frame, VideoFormat
 from tests.studio.clip.conftest import CUT, FRAMES, luma_of, settle, shown_luma
 from tnc_studio.model.captions import format_bytes
@@ -158,8 +157,6 @@ def test_a_session_of_a_clip_comes_back(qtbot: QtBot, clip_window: MainWindow, t
     saved = tmp_path / "clip.tncs"
     studio.sessions.save(saved)
     qtbot.waitUntil(saved.is_file, timeout=10_000)
-    with pytest.raises(InputError, match="bundle"):
-        studio.sessions.save(saved, bundle=True)
     studio.open(picture_file)
     qtbot.waitUntil(lambda: not session.on_clip, timeout=30_000)
     studio.open(saved)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,15 +9,16 @@ from pytestqt.qtbot import QtBot
 from codec.anchors.video.base import Clip
 from codec.anchors.video.encoders import FfmpegVideoAnchor
 from codec.anchors.video.ladder import ClipLadder
+from codec.rd.rows import RdRow
 from codec.video.source import open_video
 from tests.studio.clip.conftest import settle, shown_luma
 from tnc_studio.model.compare import CompareMode, Difference
 from tnc_studio.model.renditions import ORIGINAL, TCM
-from tnc_studio.model.settings import Follow
+from tnc_studio.model.settings import Follow, with_follow
 from tnc_studio.services.rivals import WAITS
 from tnc_studio.views.main_window import MainWindow
 
-LONG_MS = 60_000
+LONG_MS = 300_000
 LOW_DELAY, OWN_STRUCTURE = "x265-low-delay", "x265-default"
 ANCHOR = FfmpegVideoAnchor("x265", "ultrafast")
 
@@ -156,3 +158,37 @@ def test_curves_of_chosen_codecs_make_a_bd_table(qtbot: QtBot, clip_window: Main
     assert not clip_window.rd_panel.plot.drawn
     session.clip.set_span(0, 1)
     assert len(clip_window.rd_panel.plot.drawn) == 2
+
+
+def test_a_point_of_another_codec_shows_its_encode(qtbot: QtBot, clip_window: MainWindow) -> None:
+    session, studio = clip_window.session, clip_window.studio
+    session.clip.set_span(0, 1)
+    anchor = studio.rivals.anchors[OWN_STRUCTURE]
+    row = RdRow(anchor.id, anchor.label, anchor.settings_text, "ramp_96x64_25.yuv 0-1", 41.0, frames=2.0)
+    clip_window.rd_panel.show_point(row)
+    id_ = with_follow(OWN_STRUCTURE, Follow.FIXED)
+    assert session.visible_ids == (id_,)
+    qtbot.waitUntil(lambda: id_ in studio.clips.player.tracks, timeout=LONG_MS)
+    rest(qtbot, clip_window)
+    assert session.rendition(id_).quality_text == "QP 41"
+    clip_window.rd_panel.show_point(replace(row, codec="foreign", origin="table.csv"))
+    assert clip_window.message_bar.message is not None
+    assert "table.csv" in clip_window.message_bar.message.text
+
+
+def test_a_table_joins_the_range_and_other_lengths_are_refused(
+    qtbot: QtBot, clip_window: MainWindow, tmp_path: Path
+) -> None:
+    session, studio = clip_window.session, clip_window.studio
+    session.clip.set_span(0, 1)
+    path = tmp_path / "rivals.csv"
+    lines = [f"vvenc,ramp_96x64_25.yuv,{22 + 5 * n},{4000 - 900 * n},{42 - 2 * n},2" for n in range(4)]
+    lines += ["slow,ramp_96x64_25.yuv,22,4000,42,33"]
+    path.write_text("codec,clip,qp,bytes,psnr_y,frames\n" + "\n".join(lines) + "\n")
+    studio.lab.import_table(path)
+    qtbot.waitUntil(lambda: bool(session.lab.rows), timeout=LONG_MS)
+    drawn = clip_window.rd_panel.plot.drawn
+    assert [codec for codec, _ in drawn] == ["vvenc"]
+    (points,) = drawn.values()
+    assert points[-1].x == 8 * 4000 / (2 * 96 * 64)
+    assert [row.error for row in session.lab.rows if row.codec == "slow"] == ["rivals.csv has 33 frames, here are 2"]
