@@ -14,15 +14,14 @@ RUNS_MAX = 500
 """Beyond so many, the oldest run without a star goes."""
 
 
-@dataclass(frozen=True, eq=False)
-class KeptRun:
-    """One encode without its pixels: they come back by decoding.
+@dataclass(frozen=True)
+class RunFacts:
+    """What is known of one encode besides its stream.
 
     Attributes
     ----------
     codec, label, source_hash, settings, versions, metrics
         As in `Run`.
-    stream : bytes
     picture : str
         Name of the picture.
     quality_text, settings_text : str
@@ -41,13 +40,24 @@ class KeptRun:
     settings: Mapping[str, object]
     versions: Mapping[str, str]
     metrics: Mapping[str, float]
-    stream: bytes = field(repr=False)
     picture: str = ""
     quality_text: str = ""
     settings_text: str = ""
     tuning: Tuning | None = None
     made: str = ""
     starred: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class KeptRun(RunFacts):
+    """One encode without its pixels: they come back by decoding.
+
+    Attributes
+    ----------
+    stream : bytes
+    """
+
+    stream: bytes = field(repr=False, kw_only=True)
 
     @property
     def id(self) -> str:
@@ -63,8 +73,8 @@ class KeptRun:
 def kept_run(run: Run, *, picture: str, made: str, quality: str, settings: str, tuning: Tuning | None) -> KeptRun:
     """What is kept of a run."""
     return KeptRun(
-        run.codec, run.label, run.source_hash, dict(run.settings), dict(run.versions), dict(run.metrics), run.stream,
-        picture, quality, settings, tuning, made,
+        run.codec, run.label, run.source_hash, dict(run.settings), dict(run.versions), dict(run.metrics),
+        picture, quality, settings, tuning, made, stream=run.stream,
     )  # fmt: skip
 
 

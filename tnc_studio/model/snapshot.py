@@ -14,7 +14,7 @@ from codec.quality import QP_MAX, QP_MIN, snap_qp
 from codec.rd.rows import RdRow
 from tnc_studio.model.compare import Compare, next_gain
 from tnc_studio.model.curves import Metric
-from tnc_studio.model.history import KeptRun
+from tnc_studio.model.history import KeptRun, RunFacts
 from tnc_studio.model.lab import LabPlan, RdView
 from tnc_studio.model.overlay import Overlay
 from tnc_studio.model.plain import from_plain, to_plain
@@ -225,33 +225,19 @@ class SourceRef:
 
 
 @dataclass(frozen=True)
-class RunRef:
+class RunRef(RunFacts):
     """A kept run whose stream is an entry of the container."""
 
-    codec: str
-    label: str
-    source_hash: str
-    stream: str
-    settings: Mapping[str, object]
-    versions: Mapping[str, str]
-    metrics: Mapping[str, float]
-    picture: str = ""
-    quality_text: str = ""
-    settings_text: str = ""
-    tuning: Tuning | None = None
-    made: str = ""
-    starred: bool = False
+    stream: str = field(kw_only=True)
 
     @classmethod
     def of(cls, run: KeptRun, stream: str) -> RunRef:
         """Make the reference of a run."""
-        values = {one.name: getattr(run, one.name) for one in fields(KeptRun) if one.name != "stream"}
-        return cls(stream=stream, **values)
+        return cls(stream=stream, **{one.name: getattr(run, one.name) for one in fields(RunFacts)})
 
     def kept(self, stream: bytes) -> KeptRun:
         """Make the run again."""
-        values = {one.name: getattr(self, one.name) for one in fields(KeptRun) if one.name != "stream"}
-        return KeptRun(stream=stream, **values)
+        return KeptRun(stream=stream, **{one.name: getattr(self, one.name) for one in fields(RunFacts)})
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QDialog,
     QDialogButtonBox,
     QHeaderView,
-    QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
     QWidget,
@@ -25,8 +23,8 @@ from tnc_studio.services.studio import Studio
 from tnc_studio.services.trouble import report
 from tnc_studio.theme.codec_colors import codec_color
 from tnc_studio.theme.palette import current
-from tnc_studio.theme.tokens import SPACE_L, SPACE_M, SWATCH_PX
-from tnc_studio.views.widgets import cell, muted_label, swatch_icon
+from tnc_studio.theme.tokens import SPACE_L, SPACE_M
+from tnc_studio.views.widgets import cell, muted_label, plain_table, swatch_icon
 
 COLUMN_WIDTHS_PX = (176, 312, 250)
 
@@ -40,15 +38,7 @@ class CodecsDialog(QDialog):
         self.setWindowTitle("Codecs on this machine")
         self.resize(QSize(1000, 420))
         anchors = studio.anchors.anchors
-        table = self.table = QTableWidget(len(anchors), 4)
-        table.setAccessibleName("Codecs")
-        table.setHorizontalHeaderLabels(["Codec", "Version", "Settings", "State"])
-        table.verticalHeader().hide()
-        table.setShowGrid(False)
-        table.setWordWrap(True)
-        table.setIconSize(QSize(SWATCH_PX, SWATCH_PX))
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table = self.table = plain_table("Codecs", ("Codec", "Version", "Settings", "State"), len(anchors))
         header = table.horizontalHeader()
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         for column, width in enumerate(COLUMN_WIDTHS_PX):

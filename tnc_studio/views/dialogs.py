@@ -9,7 +9,6 @@ from pathlib import Path
 import pyqtgraph as pg
 from PySide6.QtCore import QSize, Qt, qVersion
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QDialog,
     QDialogButtonBox,
     QFileDialog,
@@ -18,7 +17,6 @@ from PySide6.QtWidgets import (
     QInputDialog,
     QLabel,
     QLineEdit,
-    QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
     QWidget,
@@ -37,7 +35,7 @@ from tnc_studio.model.source import (
     STREAM_SUFFIXES,
 )
 from tnc_studio.theme.tokens import SPACE_L, SPACE_M
-from tnc_studio.views.widgets import muted_label, scaled_font
+from tnc_studio.views.widgets import muted_label, plain_table, scaled_font
 
 
 def open_filter() -> str:
@@ -115,14 +113,9 @@ class KeyboardDialog(QDialog):
         self.filter.setAccessibleName("Filter commands")
         self.filter.textChanged.connect(self._apply_filter)
         rows = keyboard_rows()
-        table = self.table = QTableWidget(len(rows), 4)
-        table.setAccessibleName("Commands and keys")
-        table.setHorizontalHeaderLabels(["Menu", "Command", "Keys", "What it does"])
-        table.verticalHeader().hide()
-        table.setShowGrid(False)
+        columns = ("Menu", "Command", "Keys", "What it does")
+        table = self.table = plain_table("Commands and keys", columns, len(rows))
         table.setAlternatingRowColors(True)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         for row, texts in enumerate(rows):
             for column, text in enumerate(texts):
                 table.setItem(row, column, QTableWidgetItem(text))

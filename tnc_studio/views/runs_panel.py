@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QSignalBlocker, QSize, Qt
+from PySide6.QtCore import QPoint, QSignalBlocker, Qt
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QCheckBox,
     QHBoxLayout,
     QHeaderView,
@@ -25,8 +24,8 @@ from tnc_studio.services.history import now
 from tnc_studio.services.studio import Studio
 from tnc_studio.services.trouble import report
 from tnc_studio.theme.codec_colors import codec_color
-from tnc_studio.theme.tokens import SPACE_M, SPACE_S, SWATCH_PX
-from tnc_studio.views.widgets import cell, muted_label, swatch_icon
+from tnc_studio.theme.tokens import SPACE_M, SPACE_S
+from tnc_studio.views.widgets import cell, muted_label, plain_table, swatch_icon
 
 COLUMNS = (
     "Made",
@@ -115,15 +114,8 @@ class RunsPanel(QWidget):
         return button
 
     def _make_table(self) -> QTableWidget:
-        table = QTableWidget(0, len(COLUMNS))
-        table.setAccessibleName("Kept runs")
-        table.setHorizontalHeaderLabels(list(COLUMNS))
-        table.verticalHeader().hide()
-        table.setShowGrid(False)
+        table = plain_table("Kept runs", COLUMNS)
         table.setWordWrap(False)
-        table.setIconSize(QSize(SWATCH_PX, SWATCH_PX))
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         header = table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setStretchLastSection(True)

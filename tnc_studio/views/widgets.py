@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QFont, QIcon, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import (
+    QAbstractItemView,
     QFrame,
     QLabel,
     QScrollArea,
@@ -104,6 +107,19 @@ class SectionsPanel(QScrollArea):
         for section in sections:
             self._column.addWidget(section)
         self._column.addStretch(1)
+
+
+def plain_table(name: str, columns: Sequence[str], rows: int = 0) -> QTableWidget:
+    """Make a table that is read and chosen from row by row, without grid, numbers or editing."""
+    table = QTableWidget(rows, len(columns))
+    table.setAccessibleName(name)
+    table.setHorizontalHeaderLabels(list(columns))
+    table.verticalHeader().hide()
+    table.setShowGrid(False)
+    table.setIconSize(QSize(SWATCH_PX, SWATCH_PX))
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    return table
 
 
 def cell(table: QTableWidget, row: int, column: int) -> QTableWidgetItem:

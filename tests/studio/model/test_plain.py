@@ -48,7 +48,7 @@ def test_values_come_back() -> None:
 def test_a_document_comes_back() -> None:
     document = SessionDocument(
         "0.1.0", "2026-01-02T03:04:05+00:00", SourceRef("a.png", "/x/a.png", "00"), {"notes": "hello"},
-        (RunRef("tnc", "TNC", "00", "ab", {"quality": 3.0}, {"tnc": "1"}, {"bytes": 10.0}, tuning=Tuning(qp=20.0)),),
+        (RunRef("tnc", "TNC", "0", {"quality": 3.0}, {"a": "1"}, {"bytes": 1.0}, tuning=Tuning(qp=20.0), stream="b"),),
         (Scene("one", {"panes": {"ids": ["tnc"], "count": 2}}),), (Region("r", 0, 0, 5, 5),),
         (RdRow("tnc", "TNC", "s", "p", 30.0, 100.0, 1.0),), {"rd": True},
     )  # fmt: skip
