@@ -91,6 +91,11 @@ class FixedLayer(nn.Module):
         if float(worst.max()) >= SUM_LIMIT or not 0 <= float(self.shift.min()) <= float(self.shift.max()) <= 40:
             raise ModelError("a sum or a shift is out of range", where=where, hint="reinstall")
 
+    def convert(self, dtype: torch.dtype) -> None:
+        """Carry the integers in float64 or, as the oracle does, in int64."""
+        for name in FIELDS:
+            setattr(self, name, getattr(self, name).to(dtype))
+
     def dequantised(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Float weight `(cout, taps * cin)`, tap-major, and bias: for further training."""
         exponent = self.shift - self.in_exponent + self.out_exponent

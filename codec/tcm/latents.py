@@ -41,7 +41,7 @@ class SymbolSource(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """What the symbols of a frame give: `(h, w, C)` decoded y in 1/1024 of its spread, float64."""
+    """What the symbols of a frame give: `(h, w, C)` decoded y in 1/1024 of its spread, float64 or int64."""
 
     scaled: torch.Tensor
 
@@ -56,7 +56,7 @@ def walk(
     model: FrameModel, prediction: Planes | None, side: FrameSide, memory: Memory | None, source: SymbolSource
 ) -> Decoded:
     """Run the entropy networks over a frame."""
-    net, device, dtype = model.net, model.device, torch.float64
+    net, device, dtype = model.net, model.device, model.dtype
     coded = torch.from_numpy(side.coded).to(device)
     units = coded.unflatten(0, (-1, 4)).unflatten(2, (-1, 4)).any(3).any(1)  # (h/4, w/4)
     z_row = model.z_table[side.base_qp16 // QP_STEPS][:, None, None]  # (Cz, 1, 1)
@@ -90,7 +90,7 @@ def walk(
 
 def reconstruct(model: FrameModel, decoded: Decoded, prediction: Planes | None, side: FrameSide) -> Planes:
     """Pixels of a frame, exact integers."""
-    patches = None if prediction is None else prediction.patches(torch.float64)
+    patches = None if prediction is None else prediction.patches(model.dtype)
     coded = torch.from_numpy(side.coded).to(model.device)
     return Planes.from_patches(model.synthesis(decoded.scaled, side.qp16_map.to(model.device), patches, coded))
 

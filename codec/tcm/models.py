@@ -43,6 +43,8 @@ class FrameModel:
         `(C,)` int64 offsets, `shape index * 64`.
     complexity : KindComplexity
         MACs by part.
+    dtype : torch.dtype
+        What carries the integers of a decoder: float64, or int64 in the oracle that it is compared with.
     """
 
     config: TcmConfig
@@ -53,6 +55,7 @@ class FrameModel:
     y_shape_base: torch.Tensor
     device: torch.device
     complexity: KindComplexity
+    dtype: torch.dtype = torch.float64
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,15 +89,23 @@ class TcmModel:
         return self.key if key else self.inter
 
 
-def load_file(path: Path, device: torch.device) -> TcmModel:
-    """Load a weight file; proves the integer bounds again before anything is decoded with it."""
+def load_file(path: Path, device: torch.device, dtype: torch.dtype = torch.float64) -> TcmModel:
+    """Load a weight file; proves the integer bounds again before anything is decoded with it.
+
+    Parameters
+    ----------
+    dtype : torch.dtype
+        float64, or int64: slow, of use to compare with, and for decoding only.
+    """
     configs, parts = read_weights(path)
     entropy_id, synthesis_id = model_ids(parts, configs)
-    key, inter = (_load_kind(configs[kind], parts[kind], path, device) for kind in KINDS)
+    key, inter = (_load_kind(configs[kind], parts[kind], path, device, dtype) for kind in KINDS)
     return TcmModel(key, inter, entropy_id, synthesis_id)
 
 
-def _load_kind(config: TcmConfig, tensors: Mapping[str, torch.Tensor], path: Path, device: torch.device) -> FrameModel:
+def _load_kind(
+    config: TcmConfig, tensors: Mapping[str, torch.Tensor], path: Path, device: torch.device, dtype: torch.dtype
+) -> FrameModel:
     net = TcmNet(config)
     fuse_all(net)
     load_float_part(net, tensors, path)
@@ -104,10 +115,10 @@ def _load_kind(config: TcmConfig, tensors: Mapping[str, torch.Tensor], path: Pat
                 parts = [tensors[f"{name}.{part}"] for part in ("weight", "bias", "shift")]
                 if [t.shape for t in parts] != [layer.weight.shape, layer.bias.shape, layer.bias.shape]:
                     raise ModelError(f"{name} has another shape", where=path.name, hint="reinstall")
-                layer.freeze(*[t.to(device, torch.float64) for t in parts])
+                layer.freeze(*[t.to(device, dtype) for t in parts])
         _copy_table(net.hyper_decoder.qp_index, tensors["hyper_decoder.qp_index"], (-32768, 32767), path)
         _copy_table(net.context.compand.table, tensors["context.compand"], RELU_RANGE, path)
-        tables = QpTables.load(tensors, config.y_channels, device, path.name)
+        tables = QpTables.load(tensors, config.y_channels, device, path.name, dtype)
         z_table = _table_indices(tensors, "z_table", (64, config.z_channels), N_SCALES, path)
         z_shape = _table_indices(tensors, "z_shape", (config.z_channels,), N_SHAPES, path)
         y_shape = _table_indices(tensors, "y_shape", (config.y_channels,), N_SHAPES, path)
@@ -117,10 +128,12 @@ def _load_kind(config: TcmConfig, tensors: Mapping[str, torch.Tensor], path: Pat
     synthesis = FixedSynthesis(config)
     own = {name.removeprefix("synthesis."): t for name, t in tensors.items() if name.startswith("synthesis.")}
     synthesis.load(own, path.name)
+    for layer in synthesis.layers().values():
+        layer.convert(dtype)
     return FrameModel(
         config, net.to(device).eval().requires_grad_(False), synthesis.to(device), tables,
         (z_table + N_SCALES * z_shape).astype(np.int16),
-        torch.from_numpy(y_shape.astype(np.int64) * N_SCALES).to(device), device, count_macs(config),
+        torch.from_numpy(y_shape.astype(np.int64) * N_SCALES).to(device), device, count_macs(config), dtype,
     )  # fmt: skip
 
 

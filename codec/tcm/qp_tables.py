@@ -9,7 +9,7 @@ import torch
 
 from codec.entropy.range_coder import MAX_SYMBOL
 from codec.errors import ModelError
-from codec.integer.fixed import ACTIVATION_EXPONENT
+from codec.integer.fixed import ACTIVATION_EXPONENT, shift_down
 from codec.tcm.context import OUT_RANGE
 from codec.tcm.model import TcmNet
 
@@ -48,7 +48,10 @@ class QpTables:
         return cls(unit.clamp(1, 2**31 - 1), undo.clamp(1, 2**31 - 1))
 
     @classmethod
-    def load(cls, tensors: Mapping[str, torch.Tensor], channels: int, device: torch.device, where: str) -> QpTables:
+    def load(
+        cls, tensors: Mapping[str, torch.Tensor], channels: int, device: torch.device, where: str,
+        dtype: torch.dtype = torch.float64,
+    ) -> QpTables:  # fmt: skip
         """From a weight file; proves that no product with them reaches 2^52.
 
         Raises
@@ -63,7 +66,7 @@ class QpTables:
         mean16 = (-OUT_RANGE[0] * unit >> TABLE_FRACTION) + 1
         if int(((16 * MAX_SYMBOL + mean16) * undo).max()) >= PRODUCT_LIMIT:
             raise ModelError("a product with a table of QPs is out of range", where=where, hint="reinstall")
-        return cls(*(t.to(device, torch.float64) for t in found))
+        return cls(*(t.to(device, dtype) for t in found))
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """What a weight file holds: int32."""
@@ -81,4 +84,4 @@ class QpTables:
 def _interpolated(table: torch.Tensor, qp16: torch.Tensor) -> torch.Tensor:
     whole, part = qp16 >> 4, (qp16 & 15)[..., None].to(table.dtype)
     low, high = table[whole], table[(whole + 1).clamp(max=QPS - 1)]
-    return torch.floor((low * (16 - part) + high * part + 8) * 2.0**-4)
+    return shift_down(low * (16 - part) + high * part, 4)

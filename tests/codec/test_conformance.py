@@ -78,7 +78,7 @@ def test_the_command(
     assert cli.main(["conformance", "--device", "cpu"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["stream", "device", "stream", "symbols", "pixels", "tiles", "alpha", "metadata"]
-    assert lines[4].split() == ["stream", "device", "stream", "frames", "seek", "threads"]
+    assert lines[4].split() == ["stream", "device", "stream", "frames", "seek", "threads", "int64", "encoder"]
     assert lines[-1] == "3 of 3 pass"
     (copy / "odd.tnc").write_bytes(b"")
     assert cli.main(["conformance", "--device", "cpu", "--json"]) == 1
