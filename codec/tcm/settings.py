@@ -51,7 +51,7 @@ class VideoEncodeSettings:
     qp: float | None = None
     lmbda: float | None = None
     lookahead: LookaheadSettings = field(default_factory=LookaheadSettings)
-    key_offset: float = 0.0
+    key_offset: float = -5.0
     keep_interval: int = 8
     keep_offset: float = 0.0
     effort: int = DEFAULT_EFFORT
