@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import random
@@ -24,7 +23,7 @@ from codec.files import read_picture, write_picture
 from codec.resources import resource
 from tests.studio.conftest import QuickBpg, QuickJpeg
 from tnc_studio.actions.table import ACTIONS
-from tnc_studio.services.machine import resident_mib
+from tnc_studio.services.memory import give_back, resident_mib
 from tnc_studio.services.store import Store
 from tnc_studio.services.studio import Studio
 from tnc_studio.views.main_window import MainWindow
@@ -215,8 +214,7 @@ def used() -> tuple[float, int]:
         QApplication.processEvents()
         QApplication.sendPostedEvents(None, DEFERRED_DELETE)
         gc.collect()
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None).malloc_trim(0)  # what the allocator holds for later is no leak
+    give_back()  # what the allocator holds for later is no leak
     return resident_mib() or 0.0, len(QApplication.allWidgets())
 
 

@@ -1,9 +1,8 @@
-"""Device, threads and memory: what the machine has, and how the settings are put into effect."""
+"""Device and threads: what the machine has, and how the settings are put into effect."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 
 from codec.errors import SettingsError
@@ -21,14 +20,6 @@ def device_text() -> str:
         free, total = torch.cuda.mem_get_info()
         return f"{torch.cuda.get_device_name()}, {free >> 20} of {total >> 20} MiB free"
     return f"no CUDA device; {os.cpu_count()} CPU cores"
-
-
-def resident_mib() -> float | None:
-    """Memory that this process occupies now; None where the system does not tell."""
-    if not sys.platform.startswith("linux"):
-        return None
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def apply_preferences(studio: Studio, values: Mapping[str, int | str]) -> None:

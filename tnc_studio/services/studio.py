@@ -31,9 +31,11 @@ from tnc_studio.services.documents import Documents
 from tnc_studio.services.encoder import EncoderFactory, TncFactory
 from tnc_studio.services.gallery import Gallery
 from tnc_studio.services.history import HistoryService
-from tnc_studio.services.jobs import JobService
+from tnc_studio.services.jobs import FILES, JobService
 from tnc_studio.services.lab import LabService
+from tnc_studio.services.lanes import Priority
 from tnc_studio.services.lookahead import LookaheadService
+from tnc_studio.services.memory import give_back
 from tnc_studio.services.plan import PlanService
 from tnc_studio.services.points import PointService
 from tnc_studio.services.reports import ReportService
@@ -47,6 +49,8 @@ from tnc_studio.services.variants import VariantService
 
 ALWAYS = ("bpg", "vvc", "jpeg")
 """Anchors that code every picture; the others wait until somebody looks at them."""
+LARGE_PX = 4 << 20
+"""From here on it is worth giving memory back after an encode."""
 
 
 class Studio:
@@ -112,6 +116,7 @@ class Studio:
         self.tnc.previewed.connect(self.anchors.follow)
         self.tnc.settled.connect(self.anchors.follow)
         self.tnc.settled.connect(self._keep_run)
+        self.tnc.settled.connect(self._give_memory_back)
 
     def open(self, path: Path) -> None:
         """Open a picture, a clip, a stream or a session."""
@@ -162,6 +167,12 @@ class Studio:
     def tcm_path(self) -> Path | None:
         """Where the stream lies that the TCM pane shows; None while there is none."""
         return self.tcm_files.path or self.tcm.stream
+
+    def _give_memory_back(self) -> None:
+        """An encode of a large picture leaves the allocator with as much as it worked in."""
+        source = self.session.source
+        if source is not None and source.picture.pixels >= LARGE_PX:
+            self.jobs.submit(FILES, "memory", lambda progress, cancel: give_back(), priority=Priority.BACKGROUND)
 
     def restart(self) -> None:
         """Encode again, after a cancel or an error; of a clip, the range."""

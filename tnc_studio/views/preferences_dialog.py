@@ -8,7 +8,8 @@ from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QFormLayout, QSpinBox, QVBoxLayout, QWidget
 
 from tnc_studio.model.preferences import PREFERENCES, Preference
-from tnc_studio.services.machine import device_text, resident_mib
+from tnc_studio.services.machine import device_text
+from tnc_studio.services.memory import resident_mib
 from tnc_studio.theme.tokens import SPACE_L, SPACE_M
 from tnc_studio.views.widgets import muted_label
 

@@ -232,3 +232,16 @@ def test_a_stream_opens_beside_its_original_and_alone(
     studio.documents.save_stream(tmp_path / "again.tnc")
     qtbot.waitUntil(lambda: studio.idle, timeout=LONG_MS)
     assert (tmp_path / "again.tnc").read_bytes() == stream.read_bytes()
+
+
+def test_memory_goes_back_after_the_encode_of_a_large_picture(
+    qtbot: QtBot, studio: Studio, picture_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[None] = []
+    monkeypatch.setattr("tnc_studio.services.studio.give_back", lambda: given.append(None))
+    studio.open(picture_file)
+    qtbot.waitUntil(lambda: studio.session.source is not None and studio.settled, timeout=LONG_MS)
+    assert not given, "a small one leaves little"
+    monkeypatch.setattr("tnc_studio.services.studio.LARGE_PX", studio.session.view.width_px)
+    studio.restart()
+    qtbot.waitUntil(lambda: bool(given), timeout=LONG_MS)

@@ -20,7 +20,8 @@ from tnc_studio.model.preferences import MEMORY, PREFERENCES
 from tnc_studio.model.renditions import TNC
 from tnc_studio.model.shown_maps import selected_frame
 from tnc_studio.services import machine
-from tnc_studio.services.machine import apply_preferences, resident_mib
+from tnc_studio.services.machine import apply_preferences
+from tnc_studio.services.memory import resident_mib
 from tnc_studio.services.store import Store
 from tnc_studio.services.studio import Studio
 from tnc_studio.services.trouble import report
