@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from PySide6.QtCore import QObject, QTimer
 
@@ -16,6 +15,7 @@ from codec.tcm.lookahead.settings import LookaheadSettings
 from codec.video.frame import Frame
 from codec.video.source import VideoSource
 from tnc_studio.model.clip import FrameRecord
+from tnc_studio.model.map_ranges import SteadyRanges
 from tnc_studio.model.session import Session
 from tnc_studio.services.clips import ClipService
 from tnc_studio.services.jobs import DEVICE, JobService
@@ -40,7 +40,7 @@ class LookaheadService(QObject):
         self._clips = clips
         self._frames: dict[int, LookaheadFrame] = {}
         self._maps: tuple[int, Mapping[str, BlockMap]] = (-1, NO_MAPS)
-        self._ranges: dict[str, tuple[float, float]] = {}
+        self._ranges = SteadyRanges()
         self._due: list[Segment] = []
         self._asked: tuple[LookaheadSettings, Segment] | None = None
         self._generation = 0
@@ -146,19 +146,10 @@ class LookaheadService(QObject):
         if found is None:
             return NO_MAPS
         if self._maps[0] != index:
-            self._maps = (index, {id_: self._ranged(one) for id_, one in lookahead_maps(found).items()})
+            maps = lookahead_maps(found)
+            self._ranges.note(maps)
+            self._maps = (index, self._ranges.steady(maps))
         return self._maps[1]
-
-    def _ranged(self, block_map: BlockMap) -> BlockMap:
-        """Map with a range that only grows from frame to frame, so that colours do not flicker."""
-        if block_map.value_range is not None or block_map.values.ndim > 2:
-            return block_map
-        low, high = float(block_map.values.min()), float(block_map.values.max())
-        if block_map.color_map == "diverging":
-            low, high = min(low, -3.0), max(high, 3.0)
-        before = self._ranges.get(block_map.id, (low, high))
-        ends = self._ranges[block_map.id] = (min(low, before[0]), max(high, before[1]))
-        return replace(block_map, value_range=ends)
 
 
 def _read(source: VideoSource, first: int, last: int, cancel: CancelToken) -> Iterator[Frame]:

@@ -376,7 +376,7 @@ class Studio:
     @property
     def idle(self) -> bool:
         """Whether all work, ladders and curves included, is done."""
-        return self.tnc.idle and self.anchors.resting and not self.jobs.busy()
+        return self.tnc.idle and self.anchors.resting and self.rivals.resting and not self.jobs.busy()
 
     def close(self) -> None:
         """Save the session, end the threads and kill external programs; nothing is due any more."""

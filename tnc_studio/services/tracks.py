@@ -14,6 +14,7 @@ from codec.blockmap import BlockMap
 from codec.errors import InputError
 from codec.video.frame import Frame, VideoFormat
 from codec.video.source import VideoSource
+from tnc_studio.model.map_ranges import SteadyRanges
 from tnc_studio.model.moment import Totals
 
 NO_MAPS: Mapping[str, BlockMap] = {}
@@ -98,6 +99,7 @@ class CodedTrack:
         self._file = tempfile.TemporaryFile(prefix="tnc-studio-frames-")  # noqa: SIM115  lives as long as the track
         self._slots: dict[int, int] = {}
         self._maps: dict[int, Mapping[str, BlockMap]] = {}
+        self._ranges = SteadyRanges()
         self._lock = threading.Lock()
         self.totals: Totals | None = None
 
@@ -112,6 +114,7 @@ class CodedTrack:
             self._file.write(flat.tobytes())
             self._maps.pop(index, None)
             self._maps[index] = maps
+            self._ranges.note(maps, _kind(maps))
             self._slots[index] = slot
             while len(self._maps) > 1 and sum(map(_nbytes, self._maps.values())) > MAPS_LIMIT_BYTES:
                 del self._maps[next(iter(self._maps))]
@@ -141,14 +144,21 @@ class CodedTrack:
         return frames
 
     def maps(self, index: int) -> Mapping[str, BlockMap]:
-        """Block maps of a frame."""
-        return self._maps.get(index, NO_MAPS)
+        """Block maps of a frame, in colours that mean the same in all frames of its kind."""
+        with self._lock:
+            maps = self._maps.get(index, NO_MAPS)
+            return self._ranges.steady(maps, _kind(maps))
 
     def close(self) -> None:
         """Give the file free."""
         with self._lock:
             self._slots.clear()
             self._file.close()
+
+
+def _kind(maps: Mapping[str, BlockMap]) -> str:
+    """Key frames take many times the bits of others: each kind has colours of its own."""
+    return "predicted" if "vectors" in maps else "key"
 
 
 def _nbytes(maps: Mapping[str, BlockMap]) -> int:
