@@ -33,6 +33,7 @@ _GLYPHS = {"o": "\u25cf", "s": "\u25a0", "t1": "\u25b2", "t": "\u25bc", "d": "\u
 _DASHES = {"-": Qt.PenStyle.SolidLine, "--": Qt.PenStyle.DashLine, "-.": Qt.PenStyle.DashDotLine,
            ":": Qt.PenStyle.DotLine}  # fmt: skip
 HOVER_PX = 14
+PLOT_MIN_PX = 112
 RING_PX = 17
 Key = tuple[str, str]
 """Codec and settings of a curve."""
@@ -58,7 +59,7 @@ class RdPlot(QWidget):
         self._session = session
         self._plot = pg.PlotWidget()
         self._plot.setAccessibleName("Rate-distortion plot")
-        self._plot.setMinimumHeight(140)
+        self._plot.setMinimumHeight(PLOT_MIN_PX)
         self._item = self._plot.getPlotItem()
         self._item.setMenuEnabled(False)
         self._item.hideButtons()
