@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import QByteArray, QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -75,6 +75,7 @@ class Presentation(QObject):
         self.bar = bar
         self.ended: Event[[]] = Event()
         self._hidden: list[QWidget] = []
+        self._layout = QByteArray()
         self._before = Qt.WindowState.WindowNoState
         self._session.story.changed.connect(self._refresh)
 
@@ -120,7 +121,7 @@ class Presentation(QObject):
         if self.on or self._session.source is None:
             return
         self._session.set_presenting(True)
-        self._before = window.windowState()
+        self._before, self._layout = window.windowState(), window.saveState()
         chrome: list[QWidget] = [window.menuBar(), window.statusBar(), *window.findChildren(QToolBar)]
         for message in window.findChildren(QFrame, "messageBar"):
             message.hide()
@@ -149,6 +150,7 @@ class Presentation(QObject):
         self._window.setWindowState(self._before)
         for widget in self._hidden:
             widget.show()
+        self._window.restoreState(self._layout)  # the same tabs in front
         self._hidden = []
         self.ended.emit()
 

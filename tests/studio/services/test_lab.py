@@ -106,6 +106,7 @@ def test_a_run_measures_every_point_and_is_written_down(
     assert (past.rows, past.title) == (7, "2 pictures, 2 codecs")
     assert database.rows_of(past.id) == lab.rows
     assert [run.id for run in lab.past] == [past.id]
+    assert not lab_studio.lab._pictures, "the originals need not stay"
 
 
 def test_nothing_is_measured_twice(qtbot: QtBot, lab_studio: Studio, gated: Gated, files: list[Path]) -> None:

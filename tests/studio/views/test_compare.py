@@ -123,6 +123,12 @@ def test_one_to_four_panes_take_the_columns_that_make_the_picture_largest(qtbot:
         qtbot.waitUntil(lambda count=count: sum(p.isVisible() for p in opened.compare.panes) == count)
     opened.resize(700, 1000)
     qtbot.waitUntil(lambda: opened.compare._columns == 2)
+    opened.actions_by_id["panes_3"].trigger()
+    qtbot.waitUntil(lambda: opened.compare._columns == 2)
+    first, _, third, _ = opened.compare.panes
+    qtbot.waitUntil(lambda: third.width() > 1.9 * first.width())
+    assert third.width() == opened.compare.width(), "no quarter stays empty"
+    opened.actions_by_id["panes_4"].trigger()
     opened.actions_by_id["one_row"].trigger()
     assert opened.compare._columns == 4
     tops = {pane.mapTo(opened, QPoint()).y() for pane in opened.compare.panes}

@@ -172,6 +172,8 @@ def test_a_presentation_by_keys(qtbot: QtBot, opened: MainWindow) -> None:
     session.view.set_scale(4.0)
     opened.actions_by_id["scene_add"].trigger()
     session.story.rename_scene(1, "Four times")
+    opened.docks["maps"].raise_()
+    opened.docks["rd"].raise_()
     opened.actions_by_id["present"].trigger()
     assert stage.on
     assert opened.isFullScreen()
@@ -202,7 +204,9 @@ def test_a_presentation_by_keys(qtbot: QtBot, opened: MainWindow) -> None:
     assert not stage.on
     assert not opened.isFullScreen()
     assert opened.menuBar().isVisible()
-    assert opened.docks["tuning"].isVisible()
+    assert not opened.docks["tuning"].isHidden()
+    for id_ in ("maps", "rd"):
+        assert not opened.docks[id_].visibleRegion().isEmpty(), "the same tabs are in front"
     assert figures.choice.isVisible()
     assert selected_frame(session) is not None
     assert not opened.actions_by_id["present"].isChecked()
