@@ -14,7 +14,7 @@ import numpy as np
 from codec.errors import InputError, SettingsError
 from codec.jobs import CancelToken, check
 from codec.metrics.ms_ssim import plane_ms_ssim
-from codec.metrics.psnr import psnr_of
+from codec.metrics.psnr import plane_mse, psnr_of
 from codec.metrics.vmaf import SMALLEST_PX, ClipVmaf
 from codec.video.frame import Frame
 
@@ -142,12 +142,6 @@ def check_names(metrics: Iterable[str]) -> None:
     """Raise `SettingsError` for the first metric that clips are not measured with."""
     if unknown := [name for name in metrics if name not in CLIP_METRICS]:
         raise SettingsError(f"clips are not measured with {unknown[0]!r}", hint=", ".join(CLIP_METRICS))
-
-
-def plane_mse(reference: np.ndarray, plane: np.ndarray) -> float:
-    """Mean squared difference of two planes of integers, in code values squared."""
-    difference = reference.astype(np.int32) - plane
-    return float(np.mean(np.square(difference), dtype=np.float64))
 
 
 def _figures(

@@ -24,7 +24,7 @@ def psnr_rgb_db(reference: Picture, picture: Picture) -> float:
         Infinity for identical pictures.
     """
     check_comparable(reference, picture)
-    return psnr_of(fmean(_mse(one, other) for one, other in channel_pairs(reference, picture)), reference.peak)
+    return psnr_of(fmean(plane_mse(one, other) for one, other in channel_pairs(reference, picture)), reference.peak)
 
 
 def psnr_y_db(reference: Picture, picture: Picture) -> float:
@@ -64,7 +64,8 @@ def channel_pairs(reference: Picture, picture: Picture) -> list[tuple[np.ndarray
     return list(zip(one * (count // len(one)), other * (count // len(other)), strict=True))
 
 
-def _mse(a: np.ndarray, b: np.ndarray) -> float:
+def plane_mse(a: np.ndarray, b: np.ndarray) -> float:
+    """Mean squared difference of two planes of integers, in code values squared."""
     total = sum(
         float(np.sum(np.square(a[rows].astype(np.int32) - b[rows], dtype=np.float64))) for rows in _strips(len(a))
     )
