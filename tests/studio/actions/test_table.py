@@ -53,5 +53,6 @@ def test_needs_are_known(spec: object) -> None:
         "overfitting",
         "clip",
         "codable",
+        "comparable",
         "stream",
     )
