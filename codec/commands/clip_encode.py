@@ -64,6 +64,9 @@ def run(args: argparse.Namespace) -> None:
         raise SettingsError("clips are coded one by one", hint="name one clip and OUT.tcm")
     _refuse_still_options(args)
     source_path, target = Path(args.inputs[0]), Path(args.output)
+    if target.suffix.lower() == ".tnc":
+        what = f"{target.name} would be a stream of a picture, and clips become streams of video"
+        raise SettingsError(what, hint=f"-o {target.with_suffix('.tcm')}")
     common.check_output(target, source_path)
     settings = settings_of(args)
     from codec.tcm.api import encode_video

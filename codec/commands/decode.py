@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
     """Decode and write the picture or clip."""
     from codec.tcm.source import is_tcm_file
 
-    if is_tcm_file(args.input):
+    if args.input.suffix.lower() == ".tcm" or is_tcm_file(args.input):
         clip_decode.run(args)
         return
     from codec.files import WRITABLE, read_bytes, write_picture

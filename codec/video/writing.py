@@ -71,13 +71,13 @@ def write_video(
                 on_frame(written)
 
     with atomic_path(path) as temporary:
-        writer(checked(), form, temporary)
+        writer(checked(), form, temporary, str(path))
         if not written:
             raise InputError("there are no frames to write", where=str(path))
     return written
 
 
-def _write_y4m(frames: Iterator[Frame], form: VideoFormat, path: Path) -> None:
+def _write_y4m(frames: Iterator[Frame], form: VideoFormat, path: Path, where: str) -> None:
     location = form.color.chroma_location if form.bit_depth == 8 else 0
     layout = Y4M_LAYOUTS.get((form.bit_depth, location), "420mpeg2")
     sampling = layout.upper() if form.bit_depth == 8 else "420P10"
@@ -90,7 +90,7 @@ def _write_y4m(frames: Iterator[Frame], form: VideoFormat, path: Path) -> None:
             write_planes(frame, file)
 
 
-def _write_raw(frames: Iterator[Frame], form: VideoFormat, path: Path) -> None:
+def _write_raw(frames: Iterator[Frame], form: VideoFormat, path: Path, where: str) -> None:
     with path.open("wb") as file:
         for frame in frames:
             write_planes(frame, file)
@@ -102,7 +102,7 @@ def write_planes(frame: Frame, file: BinaryIO) -> None:
         file.write(np.ascontiguousarray(plane, plane.dtype.newbyteorder("<")).data)
 
 
-def _write_pyav(frames: Iterator[Frame], form: VideoFormat, path: Path) -> None:
+def _write_pyav(frames: Iterator[Frame], form: VideoFormat, path: Path, where: str) -> None:
     import av  # a library that not every writer needs
 
     name = "ffv1" if path.suffix.lower() == ".mkv" else "libx264"
@@ -110,7 +110,7 @@ def _write_pyav(frames: Iterator[Frame], form: VideoFormat, path: Path) -> None:
     options = {"chroma_sample_location": CHROMA_LOCATIONS.get(form.color.chroma_location, "unspecified")}
     if name == "libx264":
         if form.width_px % 2 or form.height_px % 2:
-            raise InputError("H.264 takes even sizes only", where=str(path), hint="use .mkv or .y4m")
+            raise InputError("H.264 takes even sizes only", where=where, hint="use .mkv or .y4m")
         options |= {"preset": "veryfast", "qp": "0"}
     try:
         with av.open(str(path), "w") as container:
@@ -131,10 +131,10 @@ def _write_pyav(frames: Iterator[Frame], form: VideoFormat, path: Path) -> None:
                 container.mux(stream.encode(picture))
             container.mux(stream.encode(None))
     except av.FFmpegError as error:
-        raise InputError(f"{name} failed: {error.strerror}", where=str(path)) from error
+        raise InputError(f"{name} failed: {error.strerror}", where=where) from error
 
 
-_WRITERS: dict[str, Callable[[Iterator[Frame], VideoFormat, Path], None]] = {
+_WRITERS: dict[str, Callable[[Iterator[Frame], VideoFormat, Path, str], None]] = {
     ".y4m": _write_y4m, ".yuv": _write_raw, ".mp4": _write_pyav, ".mkv": _write_pyav,
 }  # fmt: skip
 WRITABLE_VIDEO = tuple(_WRITERS)

@@ -110,6 +110,16 @@ def test_what_is_refused(run: Run) -> None:
     assert "No such file" in run("compare", "a.mkv", "gone.y4m")[2]
 
 
+def test_suffixes_that_say_something_else(run: Run) -> None:
+    status, _, err = run("encode", "a.mkv", "-o", "a.tnc")
+    assert (status, err.count("\n"), Path("a.tnc").exists()) == (1, 1, False)
+    assert "-o a.tcm" in err
+    Path("b.tcm").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(80))
+    status, _, err = run("decode", "b.tcm", "-o", "b.y4m")
+    assert (status, err.count("\n"), Path("b.y4m").exists()) == (1, 1, False)
+    assert "not a TNC stream" in err
+
+
 def test_a_stream_of_the_video_codec_is_a_clip(run: Run) -> None:
     status, out, _ = run("encode", "a.mkv", "-o", "a.tcm", "--qp", "24", "--effort", "0", "--frames", "1:4", "--json")
     coded = json.loads(out)

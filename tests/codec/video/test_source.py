@@ -46,8 +46,9 @@ def test_odd_sizes(tmp_path: Path, make_clip, suffix: str) -> None:
     write_video(frames, form, path)
     source = open_video(path, size=(35, 27) if suffix == ".yuv" else None)
     assert hashes(source) == hashes(frames)
-    with pytest.raises(InputError, match="even sizes"):
+    with pytest.raises(InputError, match="even sizes") as caught:
         write_video(frames, form, tmp_path / "odd.mp4")
+    assert caught.value.where == str(tmp_path / "odd.mp4")
     assert not (tmp_path / "odd.mp4").exists()
 
 
