@@ -1,4 +1,4 @@
-"""`RivalService`: other codecs code the range of a clip, at what TCM needs or at a fixed quality, and their curves."""
+"""`RivalService`: other codecs code the range of a clip, at what TCM needs or at a fixed quality."""
 
 from __future__ import annotations
 
@@ -11,42 +11,33 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer
 
-from codec.anchors.video.base import STRUCTURES, Clip, VideoAnchor
-from codec.anchors.video.encoders import ENCODERS, FfmpegVideoAnchor
+from codec.anchors.video.base import Clip, VideoAnchor
 from codec.anchors.video.ladder import ClipLadder, ClipRun
 from codec.jobs import CancelToken, Progress
 from codec.metrics.clips import ClipFigures, measure_clip
 from codec.metrics.measure import OF_CLIPS
-from codec.rd.clip_points import measure_clip_point
 from codec.rd.database import RdDatabase
 from codec.rd.rows import RdRow
 from codec.video.frame import VideoFormat
 from tnc_studio.model.captions import signed
-from tnc_studio.model.clip import FrameRecord, range_name
+from tnc_studio.model.clip import FrameRecord
 from tnc_studio.model.moment import Totals
 from tnc_studio.model.observer import Event
 from tnc_studio.model.renditions import ORIGINAL, TCM
-from tnc_studio.model.session import Session, Severity
+from tnc_studio.model.session import Session
 from tnc_studio.model.settings import BYTES_TOLERANCE, OWN, PSNR_TOLERANCE_DB, Follow, anchor_of, with_follow
 from tnc_studio.services.clips import ClipService, Texts
-from tnc_studio.services.jobs import ANCHORS, SLOW_ANCHORS, JobService
+from tnc_studio.services.jobs import ANCHORS, JobService
 from tnc_studio.services.lanes import Priority
+from tnc_studio.services.rival_codecs import Span, label_of, lane_of
+from tnc_studio.services.rival_curves import RivalCurves
 from tnc_studio.services.tcm import TcmService, also_measured
 from tnc_studio.services.tracks import FileTrack
 from tnc_studio.services.trouble import report
 
 IDLE_MS = 500
-SLOW = ("vvenc",)
-"""Encoders that take minutes where the others take seconds."""
-SEARCH, CURVE, MEASURE = "rival.search", "rival.curve", "rival.measure"
+SEARCH, MEASURE = "rival.search", "rival.measure"
 WAITS = "waits for TCM: F5 codes the range"
-Span = tuple[int, int]
-
-
-def clip_anchors() -> dict[str, VideoAnchor]:
-    """Every encoder in both structures, by the id of its rendition."""
-    return {f"{id_}-{structure}": FfmpegVideoAnchor(id_, structure=structure)
-            for id_ in ENCODERS for structure in STRUCTURES}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -103,21 +94,20 @@ class RivalService(QObject):
         anchors: Mapping[str, VideoAnchor], database: RdDatabase | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        self._database = database
         self._session = session
         self._jobs = jobs
         self._clips = clips
         self._tcm = tcm
         self.anchors = dict(anchors)
-        self.labels = {id_: _label(anchor) for id_, anchor in self.anchors.items()}
+        self.labels = {id_: label_of(anchor) for id_, anchor in self.anchors.items()}
+        self._curves = RivalCurves(session, jobs, clips, self.anchors, self.labels, database)
         self.chosen = frozenset(list(self.anchors)[:1])
         self.changed: Event[[]] = Event()
         self._reasons: dict[str, str | None] = {}
-        self._folder = Path(tempfile.mkdtemp(prefix="tnc-studio-rivals-"))
+        self._folder = _new_folder()
         self._ladders: dict[tuple[str, Span], ClipLadder] = {}
         self._aims: dict[str, Aim] = {}
         self._shown: dict[str, Shown] = {}
-        self._generation = 0
         self._idle = QTimer(self)
         self._idle.setSingleShot(True)
         self._idle.setInterval(IDLE_MS)
@@ -141,15 +131,14 @@ class RivalService(QObject):
         )  # fmt: skip
 
     def _opened(self) -> None:
-        """Another document: what was coded of the one before goes."""
-        self._generation += 1
+        """Another document: what was coded of the one before goes; cancelled jobs never answer."""
         self._idle.stop()
         self._jobs.cancel("rival*")
         self._ladders.clear()
         self._aims.clear()
         self._shown.clear()
         shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir()
+        self._folder = _new_folder()  # an encode that is still ending may write into the old one
         if self._open:
             self._idle.start()
 
@@ -246,7 +235,7 @@ class RivalService(QObject):
         return self._jobs.busy(_channel(SEARCH, id_))
 
     def _search(self, id_: str, aim: Aim) -> None:
-        anchor, generation = anchor_of(id_), self._generation
+        anchor = anchor_of(id_)
         ladder, (first, last) = self._ladder(anchor, aim.span), aim.span
 
         def work(progress: Progress, cancel: CancelToken) -> ClipRun:
@@ -259,17 +248,15 @@ class RivalService(QObject):
                 return ladder.search(clip, metric, aim.value, tolerance, progress=progress, cancel=cancel)
 
         def done(run: ClipRun) -> None:
-            if generation == self._generation:
-                self._show(id_, Shown(aim.span, run, run.figures), ladder)
+            self._show(id_, Shown(aim.span, run, run.figures), ladder)
 
         def failed(error: BaseException) -> None:
             report(self._session, error, self.labels[anchor])
-            if generation == self._generation:
-                self._refresh()
+            self._refresh()
 
         what = f"at {aim.value:g}" if aim.follow is Follow.FIXED else f"at the {aim.follow.phrase}"
         self._jobs.submit(
-            _lane(anchor), _channel(SEARCH, id_), work, done=done, failed=failed,
+            lane_of(anchor), _channel(SEARCH, id_), work, done=done, failed=failed,
             note=f"{self.labels[anchor]} {what}, frames {first}\u2013{last}",
         )  # fmt: skip
 
@@ -279,7 +266,7 @@ class RivalService(QObject):
         if format_ is None:
             return
         first, run = shown.span[0], shown.run
-        self._add_rows(anchor_of(id_), shown.span, ladder)
+        self._curves.add_found(anchor_of(id_), shown.span, ladder)
         self._shown[id_] = shown
         self._session.clip.set_records(
             id_,
@@ -303,20 +290,20 @@ class RivalService(QObject):
         )  # fmt: skip
 
     def _measure(self, id_: str, shown: Shown, track: FileTrack) -> None:
-        anchor, generation = anchor_of(id_), self._generation
+        anchor = anchor_of(id_)
 
         def done(figures: ClipFigures) -> None:
             format_ = self._session.clip.format
-            if generation != self._generation or format_ is None:
+            if format_ is None:
                 return
-            self._add_row(anchor, shown.span, shown.run, figures)
+            self._curves.add(anchor, shown.span, shown.run, figures)
             if self._shown.get(id_) is shown:
                 self._shown[id_] = replace(shown, figures=figures)
                 self._total(track, self._shown[id_], format_)
                 self._tell(id_)
 
         self._jobs.submit(
-            _lane(anchor), _channel(MEASURE, id_),
+            lane_of(anchor), _channel(MEASURE, id_),
             lambda progress, cancel: self._figures(anchor, shown.run, shown.span, cancel), done=done,
             failed=lambda error: report(self._session, error, f"Measuring {self.labels[anchor]}"),
             note=f"Measuring {self.labels[anchor]}",
@@ -389,42 +376,8 @@ class RivalService(QObject):
 
     def fill_curves(self) -> None:
         """Code the range at every usual quality of the chosen codecs, in the background."""
-        if not self._open:
-            return
-        span, generation = self._session.clip.span, self._generation
-        for id_, anchor in self.anchors.items():
-            if id_ not in self.chosen or self._reasons.get(id_) is not None:
-                continue
-            points = anchor.quality.points()
-            known = {row.quality for row in self._session.curves.rows(anchor.id)
-                     if row.settings == anchor.settings_text and row.picture == self._range(span)
-                     and row.ms_ssim is not None}  # fmt: skip
-            for number, quality in enumerate(reversed(points) if anchor.quality.lower_is_better else points):
-                if quality not in known:
-                    note = f"{self.labels[id_]} curve {number + 1}/{len(points)}"
-                    self._fill_point(id_, span, quality, note, generation)
-
-    def _fill_point(self, id_: str, span: Span, quality: float, note: str, generation: int) -> None:
-        def work(progress: Progress, cancel: CancelToken) -> RdRow:
-            with self._clips.open_again() as source:
-                clip = Clip(source, span[0], span[1] - span[0] + 1)
-                return measure_clip_point(
-                    self.anchors[id_], clip, quality, self._range(span), database=self._database,
-                    metrics=also_measured(), progress=progress, cancel=cancel,
-                )  # fmt: skip
-
-        def done(row: RdRow) -> None:
-            if generation != self._generation:
-                return
-            if row.error:
-                self._session.tell(f"{note}: {row.error}", severity=Severity.ERROR)
-            else:
-                self._session.add_row(replace(row, label=self.labels[id_]))
-
-        self._jobs.submit(
-            _lane(id_), f"{CURVE}.{id_}.{quality:g}", work, done=done, note=note, priority=Priority.BACKGROUND,
-            failed=lambda error: report(self._session, error, note), preemptible=True,
-        )  # fmt: skip
+        if self._open:
+            self._curves.fill(id_ for id_ in self.anchors if id_ in self.chosen and self._reasons.get(id_) is None)
 
     def show_point(self, row: RdRow) -> bool:
         """Show the encode behind a point in the current pane, at its fixed quality; False if it is of no codec here."""
@@ -436,42 +389,13 @@ class RivalService(QObject):
                 return True
         return False
 
-    def _range(self, span: Span) -> str:
-        source = self._session.source
-        return "" if source is None else range_name(source.name, span, source.frame_count)
-
-    def _add_rows(self, id_: str, span: Span, ladder: ClipLadder) -> None:
-        """Plot what a search has found on its way; what is measured with every metric stays."""
-        anchor = self.anchors[id_]
-        known = {row.quality for row in self._session.curves.rows(anchor.id)
-                 if row.settings == anchor.settings_text and row.picture == self._range(span)}  # fmt: skip
-        for run in ladder.runs:
-            if run.quality not in known:
-                self._add_row(id_, span, run, run.figures)
-
-    def _add_row(self, id_: str, span: Span, run: ClipRun, figures: ClipFigures) -> None:
-        anchor = self.anchors[id_]
-        row = RdRow(
-            anchor.id, self.labels[id_], anchor.settings_text, self._range(span), quality=run.quality,
-            bytes=float(run.coded.bytes), bpp=run.metrics["bpp"], encode_s=run.encode_s, decode_s=run.decode_s,
-            frames=float(span[1] - span[0] + 1), kbps=run.metrics["kbps"],
-        )  # fmt: skip
-        means = {name: value for name, value in figures.means().items() if value is not None}
-        self._session.add_row(replace(row, **means))  # type: ignore[arg-type]
-
     def close(self) -> None:
         """Take the coded files away; the lanes have ended."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _label(anchor: VideoAnchor) -> str:
-    """Name with the structure, without which a comparison says nothing."""
-    structure = getattr(anchor, "structure", "")
-    return anchor.label if structure in anchor.label else f"{anchor.label} {structure}"
-
-
-def _lane(id_: str) -> str:
-    return SLOW_ANCHORS if id_.startswith(SLOW) else ANCHORS
+def _new_folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="tnc-studio-rivals-"))
 
 
 def _channel(kind: str, id_: str) -> str:

@@ -39,7 +39,8 @@ from tnc_studio.services.memory import give_back
 from tnc_studio.services.plan import PlanService
 from tnc_studio.services.points import PointService
 from tnc_studio.services.reports import ReportService
-from tnc_studio.services.rivals import RivalService, clip_anchors
+from tnc_studio.services.rival_codecs import clip_anchors
+from tnc_studio.services.rivals import RivalService
 from tnc_studio.services.sessions import SessionService
 from tnc_studio.services.tcm import TcmService
 from tnc_studio.services.tcm_files import TcmFiles
