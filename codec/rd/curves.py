@@ -246,20 +246,22 @@ def _bd_row(curve: Curve, reference: Curve, options: BdOptions) -> BdRow:
     rate: dict[str, dict[str, BdResult]] = {}
     for metric in METRICS:
         pairs = {name: _pair(reference, curve, name, metric) for name in both}
-        rate[metric] = {
-            name: bd_rate(*pair, how, _within(options, metric, pair[0])) for name, pair in pairs.items() if all(pair)
-        }
+        rate[metric] = {name: _rate(options, metric, *pair) for name, pair in pairs.items() if all(pair)}
     psnr = {name: bd_psnr(*_pair(reference, curve, name, main), how, options.ranges.get("bpp")) for name in both}
-    means = reference.average(main, both)
-    average = bd_rate(means, curve.average(main, both), how, _within(options, main, means))
+    average = _rate(options, main, reference.average(main, both), curve.average(main, both))
     return BdRow(curve, reference, rate, psnr, average, main)
 
 
-def _within(options: BdOptions, metric: str, reference: Sequence[Point]) -> Range | None:
-    """Qualities to integrate over."""
-    if metric in options.ranges or "bpp" not in options.ranges:
-        return options.ranges.get(metric)
-    return qualities_between(reference, options.ranges["bpp"], options.interpolation)
+def _rate(options: BdOptions, metric: str, reference: Sequence[Point], points: Sequence[Point]) -> BdResult:
+    """BD-rate over the qualities that are asked for, by themselves or by rates of the reference."""
+    how, within, rates = options.interpolation, options.ranges.get(metric), options.ranges.get("bpp")
+    if within is not None or rates is None:
+        return bd_rate(reference, points, how, within)
+    within = qualities_between(reference, rates, how)
+    result = bd_rate(reference, points, how, within)
+    if within is None and not result.reason:
+        return BdResult(None, "the reference does not reach the chosen rates", interpolation=how)
+    return result
 
 
 def _pair(reference: Curve, curve: Curve, picture: str, metric: str) -> tuple[list[Point], list[Point]]:

@@ -93,6 +93,10 @@ def test_bd_options(rows: list[RdRow]) -> None:
     assert (at_rates.value, at_rates.overlap) == (pytest.approx(-20), 1)
     assert (tnc.psnr["a.png"].low, tnc.psnr["a.png"].high) == (0.3, 1.0)
     assert (tnc.average.low, tnc.average.high) == (30, 35)
+    beyond = bd_table(curves, curves[1], BdOptions(ranges={"bpp": (5, 9)}))[0]
+    assert beyond.mean("psnr_rgb_db") is None, "all that the curves share is another figure than what is asked for"
+    assert beyond.rate["psnr_rgb_db"]["a.png"].reason == "the reference does not reach the chosen rates"
+    assert beyond.average.value is None
     with pytest.raises(SettingsError, match="unknown"):
         BdOptions(ranges={"ssim": (0, 1)})
     with pytest.raises(SettingsError, match="no range"):
