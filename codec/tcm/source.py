@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
+from codec.errors import BitstreamError
 from codec.stream.limits import DecodeLimits
 from codec.stream.video import VIDEO_LIMITS, is_video_stream
 from codec.video.frame import Frame
@@ -29,7 +30,8 @@ class TcmSource(VideoSource):
         from codec.tcm.decoder import VideoDecoder  # torch, which no other clip needs
 
         self.path = Path(path)
-        self._decoder = VideoDecoder(self.path, device=device, limits=limits)
+        with self._named():
+            self._decoder = VideoDecoder(self.path, device=device, limits=limits)
         self.format = self._decoder.format
 
     @property
@@ -41,12 +43,22 @@ class TcmSource(VideoSource):
         """Decode from the key frame before `start` on; raises `BitstreamError` where the stream is damaged."""
         check_start(start, self.path)
         if start < self.frame_count:
-            for decoded in self._decoder.frames(start, None if count is None else start + count):
-                yield decoded.frame
+            with self._named():
+                for decoded in self._decoder.frames(start, None if count is None else start + count):
+                    yield decoded.frame
 
     def close(self) -> None:
         """Close the file."""
         self._decoder.close()
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Let errors inside say which file is damaged: of several clips one cannot tell."""
+        try:
+            yield
+        except BitstreamError as error:
+            error.where = f"{self.path}, {error.where}"
+            raise
 
 
 def is_tcm_file(path: Path) -> bool:

@@ -124,6 +124,8 @@ def test_a_stream_of_the_video_codec_is_a_clip(run: Run) -> None:
     status, out, _ = run("encode", "a.mkv", "-o", "a.tcm", "--qp", "24", "--effort", "0", "--frames", "1:4", "--json")
     coded = json.loads(out)
     assert (status, coded["frames"]) == (0, 3)
+    Path("cut.tcm").write_bytes(Path("a.tcm").read_bytes()[:-40])
+    assert run("compare", "a.mkv", "cut.tcm")[2].startswith("tnc: cut.tcm, stream at byte ")
     Path("a.tcm").rename("renamed")  # told by what is in it, too
     report = json.loads(run("compare", "a.mkv", "renamed", "--frames", "1:4", "--json")[1])
     assert report["frames"] == 3

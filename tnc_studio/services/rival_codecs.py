@@ -1,15 +1,37 @@
-"""Which other codecs of clips panes offer: their ids, their names, and the lane that each runs on."""
+"""Which other codecs of clips panes offer: ids, names and lanes, and what is asked of an encode."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from codec.anchors.video.base import STRUCTURES, VideoAnchor
 from codec.anchors.video.encoders import ENCODERS, FfmpegVideoAnchor
+from tnc_studio.model.settings import Follow
 from tnc_studio.services.jobs import ANCHORS, SLOW_ANCHORS
 
 SLOW = ("vvenc",)
 """Encoders that take minutes where the others take seconds."""
 Span = tuple[int, int]
 """First and last frame."""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What an encode is to be.
+
+    Attributes
+    ----------
+    span : (int, int)
+        First and last frame.
+    follow : Follow
+        What is matched.
+    value : float
+        Bytes, PSNR of Y in dB, or the quality itself.
+    """
+
+    span: Span
+    follow: Follow
+    value: float
 
 
 def clip_anchors() -> dict[str, VideoAnchor]:

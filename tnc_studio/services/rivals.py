@@ -29,7 +29,7 @@ from tnc_studio.model.settings import BYTES_TOLERANCE, OWN, PSNR_TOLERANCE_DB, F
 from tnc_studio.services.clips import ClipService, Texts
 from tnc_studio.services.jobs import ANCHORS, JobService
 from tnc_studio.services.lanes import Priority
-from tnc_studio.services.rival_codecs import Span, label_of, lane_of
+from tnc_studio.services.rival_codecs import Aim, Span, label_of, lane_of
 from tnc_studio.services.rival_curves import RivalCurves
 from tnc_studio.services.tcm import TcmService, also_measured
 from tnc_studio.services.tracks import FileTrack
@@ -38,25 +38,6 @@ from tnc_studio.services.trouble import report
 IDLE_MS = 500
 SEARCH, MEASURE = "rival.search", "rival.measure"
 WAITS = "waits for TCM: F5 codes the range"
-
-
-@dataclass(frozen=True)
-class Aim:
-    """What an encode is to be.
-
-    Attributes
-    ----------
-    span : (int, int)
-        First and last frame.
-    follow : Follow
-        What is matched.
-    value : float
-        Bytes, PSNR of Y in dB, or the quality itself.
-    """
-
-    span: Span
-    follow: Follow
-    value: float
 
 
 @dataclass(frozen=True)
