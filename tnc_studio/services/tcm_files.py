@@ -70,6 +70,7 @@ class TcmFiles:
         self._group = -1
         self._keys: tuple[int, ...] = ()
         self._original: tuple[LoadedClip, int] | None = None
+        self._damage = ""
         self.path: Path | None = None
         self.info: VideoStreamInfo | None = None
         self.opened: Event[[Path]] = Event()
@@ -117,6 +118,7 @@ class TcmFiles:
         self._jobs.cancel("stream.*")
         self._track = self.path = self.info = self._original = None
         self._group = -1
+        self._damage = ""
 
     def _write(self, note: str = "") -> None:
         """Words of the caption."""
@@ -175,7 +177,9 @@ class TcmFiles:
         def done(damage: list[str]) -> None:
             if self._track is track:
                 self._group = -1
-                self._write(f"{len(damage)} places are damaged" if damage else "")
+                places = "1 place is" if len(damage) == 1 else f"{len(damage)} places are"
+                self._damage = f"{places} damaged" if damage else ""
+                self._write(self._damage)
                 self._tell()
                 self._measure()
 
@@ -249,12 +253,12 @@ class TcmFiles:
         )  # fmt: skip
 
     def _measure(self) -> None:
-        """Measure every frame, once all are there and the original is known."""
-        track, count = self._track, self._clip.frame_count
-        if track is None or self._original is None or len(track.frames) < count:
+        """Measure every frame, once all that can be decoded are there and the original is known."""
+        track = self._track
+        if track is None or self._original is None or self._jobs.busy(DECODE):
             return
         loaded, offset = self._original
-        count = min(count, loaded.frame_count - offset)
+        count = min(len(track.frames), loaded.frame_count - offset)  # a damaged stream lacks frames at its end
 
         def told(figures: FrameFigures) -> None:
             index = figures.index - offset
@@ -268,7 +272,7 @@ class TcmFiles:
         def done(figures: ClipFigures) -> None:
             if self._track is track:
                 self._total(figures.means())
-                self._write()
+                self._write(self._damage)
                 self._tell()
 
         self._jobs.submit(

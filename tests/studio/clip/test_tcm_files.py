@@ -9,6 +9,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from codec.metrics.clips import measure_clip
+from codec.stream.video import CodedFrame
 from codec.tcm.api import VideoDecoder, VideoEncodeSettings, encode_video
 from codec.tcm.lookahead.settings import LookaheadSettings
 from codec.tcm.results import PARTS
@@ -193,6 +194,24 @@ def test_a_damaged_stream_opens_as_far_as_it_goes(
     path.write_bytes(b"\x8bTNC\x03 nothing of use")
     window.studio.open(path)
     qtbot.waitUntil(lambda: "Opening damaged.tcm" in window.message_bar.message.text, timeout=LONG_MS)
+
+
+def test_what_is_left_of_a_stream_is_measured(
+    qtbot: QtBot, window: MainWindow, raw_file: Path, stream_file: Path, tmp_path: Path
+) -> None:
+    data = stream_file.read_bytes()
+    with VideoDecoder(data, device="cpu") as decoder:
+        offsets = [one.offset for one in decoder.reader.frames() if isinstance(one, CodedFrame)]
+    path = tmp_path / "cut.tcm"
+    path.write_bytes(data[: offsets[KEYS] + 20])
+    studio, clip = window.studio, window.session.clip
+    studio.open(path)
+    qtbot.waitUntil(lambda: window.session.on_clip and not studio.jobs.busy("stream"), timeout=LONG_MS)
+    studio.open_external_clip(raw_file)
+    qtbot.waitUntil(lambda: len(clip.records[TCM]) == KEYS and not studio.jobs.busy("stream"), timeout=LONG_MS)
+    settle(qtbot, studio)
+    assert all(one.psnr_611_db is not None for one in clip.records[TCM].values())
+    assert "1 place is damaged" in window.compare.panes[0].caption.status.text()
 
 
 def test_a_session_names_the_stream_and_brings_it_back(
