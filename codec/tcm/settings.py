@@ -32,7 +32,7 @@ class VideoEncodeSettings:
     key_offset : float
         QP of key frames minus that of the others, -12..12 in steps of 1/16.
     keep_interval : int
-        Every how many P frames one is kept as the second reference of those after it; 0: none but key frames.
+        Every how many P frames one is kept as a further reference of those after it; 0: none but key frames.
     keep_offset : float
         QP of those frames minus that of the others, -12..12 in steps of 1/16.
     effort : int

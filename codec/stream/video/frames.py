@@ -41,7 +41,7 @@ class FrameHeader:
     checksum : int or None
         CRC-32C of the decoded working picture.
     kept : bool
-        Whether a P frame takes the place of the kept frame, the second reference of those after it.
+        Whether a P frame takes the place of the kept frame, to which those after it may refer.
     """
 
     type: FrameType

@@ -68,7 +68,7 @@ class VideoWriter:
         base_qp16 : int, optional
             Base QP in sixteenths, if not that of the header.
         kept : bool
-            Whether a P frame becomes the second reference of those after it.
+            Whether a P frame becomes the kept frame, to which those after it may refer.
 
         Returns
         -------
