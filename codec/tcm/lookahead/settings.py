@@ -57,7 +57,7 @@ KNOBS = (
         "strength of adaptive QP: bits from busy blocks to quiet and flat ones; 0 is off, 1 is the strength of x264",
     ),
     Knob(
-        "cutree", "CUTree", 0, STRENGTH_MAX, 1.0, 0.05,
+        "cutree", "CUTree", 0, STRENGTH_MAX, 0.5, 0.05,
         "strength of CUTree: finer QP where later frames build on a block; 0 is off, 1 is the strength of x264",
     ),
     Knob(
