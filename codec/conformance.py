@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from codec.errors import CodecError, InputError
+from codec.conformance_set import MODEL, Outcome, read_cases
+from codec.errors import CodecError
 from codec.files import read_bytes, read_picture
 from codec.jobs import CancelToken, Progress, check, no_progress
 from codec.picture import Picture
@@ -24,8 +24,6 @@ from codec.tnc.latents import FromStream, SliceBatch
 from codec.tnc.models import LoadedModel, load_file
 from codec.tnc.tiles import TILE_PX
 
-MANIFEST = "manifest.json"
-MODEL = "model.safetensors"
 BASE = "base.safetensors"
 """Frozen bases of over-fitted blocks, like the frozen model: those that ship may change."""
 CHECKS = ("stream", "symbols", "pixels", "tiles", "alpha", "metadata")
@@ -57,57 +55,22 @@ class Case:
     covers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How one stream fared on one device: a check that is missing does not apply.
-
-    Attributes
-    ----------
-    passed : dict of str to bool
-        By name of the check.
-    detail : str
-        What went wrong.
-    """
-
-    case: Case
-    device: str
-    passed: dict[str, bool] = field(default_factory=dict)
-    detail: str = ""
-
-    @property
-    def good(self) -> bool:
-        """Whether every check passed."""
-        return not self.detail and all(self.passed.values())
-
-
 def folder() -> Path:
     """Where the set is installed."""
     return resource("conformance")
 
 
 def read_manifest(place: Path | None = None) -> list[Case]:
-    """All cases of the set.
-
-    Raises
-    ------
-    InputError
-        If the manifest is missing or damaged.
-    """
-    path = (place or folder()) / MANIFEST
-    try:
-        entries = json.loads(read_bytes(path))["streams"]
-        return [
-            Case(e["name"], e["sha256"], e["symbols"], e["tables"], tuple(e["covers"]))
-            for e in entries
-        ]  # fmt: skip
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError("the manifest is damaged", where=str(path), hint="reinstall") from error
+    """All cases of the set; see `read_cases`."""
+    return read_cases(
+        place or folder(), lambda e: Case(e["name"], e["sha256"], e["symbols"], e["tables"], tuple(e["covers"]))
+    )
 
 
 def run_conformance(
     devices: Sequence[str] = ("cpu",), place: Path | None = None, *, progress: Progress = no_progress,
     cancel: CancelToken | None = None,
-) -> list[Outcome]:  # fmt: skip
+) -> list[Outcome[Case]]:  # fmt: skip
     """Decode the whole set on every device."""
     place = place or folder()
     cases = read_manifest(place)
@@ -122,7 +85,7 @@ def run_conformance(
     return outcomes
 
 
-def _run(case: Case, place: Path, model: LoadedModel, inr: InrBranch, device: str) -> Outcome:
+def _run(case: Case, place: Path, model: LoadedModel, inr: InrBranch, device: str) -> Outcome[Case]:
     passed: dict[str, bool] = {}
     try:
         stream = read_bytes(place / f"{case.name}.tnc")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from codec.commands import common
 from codec.errors import CodecError
 
 if TYPE_CHECKING:
-    from codec.conformance import Outcome
-    from codec.tcm.conformance import VideoOutcome
+    from codec.conformance_set import Outcome
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
     with common.progress_line() as progress, common.cancel_on_signal() as cancel:
         pictures = run_conformance(devices, progress=lambda x, note: progress(x / 2, note), cancel=cancel)
         clips = run_video_conformance(devices, progress=lambda x, note: progress((1 + x) / 2, note), cancel=cancel)
-    outcomes: list[Outcome | VideoOutcome] = [*pictures, *clips]
+    outcomes: list[Outcome[Any]] = [*pictures, *clips]
     failed = [outcome for outcome in outcomes if not outcome.good]
     if args.json:
         common.print_json(
@@ -69,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
         )
 
 
-def matrix(outcomes: Sequence[Outcome] | Sequence[VideoOutcome], checks: Sequence[str]) -> list[str]:
+def matrix(outcomes: Sequence[Outcome[Any]], checks: Sequence[str]) -> list[str]:
     """Lines of a table: a row per stream, a column per check."""
     width = max((len(outcome.case.name) for outcome in outcomes), default=6)
     lines = [f"{'stream':<{width}}  device  " + "  ".join(f"{name:<8}" for name in checks).rstrip()]

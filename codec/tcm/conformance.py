@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 
-from codec.errors import CodecError, InputError
+from codec.conformance_set import MODEL, Outcome, read_cases
+from codec.errors import CodecError
 from codec.files import read_bytes
 from codec.jobs import CancelToken, Progress, check, no_progress
 from codec.resources import resource
@@ -25,8 +25,6 @@ from codec.tcm.settings import VideoEncodeSettings
 from codec.video.frame import Frame, VideoFormat
 from codec.video.source import VideoSource
 
-MANIFEST = "manifest.json"
-MODEL = "model.safetensors"
 CHECKS = ("stream", "frames", "seek", "threads", "int64", "encoder")
 """Columns of the matrix, all to the last bit: the stream as it was made; all samples of all frames with one thread; the
 same when groups are decoded from the last to the first; with four threads; with networks and samples in int64, not
@@ -58,29 +56,6 @@ class VideoCase:
     covers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class VideoOutcome:
-    """How one stream fared on one device: a check that is missing does not apply.
-
-    Attributes
-    ----------
-    passed : dict of str to bool
-        By name of the check.
-    detail : str
-        What went wrong.
-    """
-
-    case: VideoCase
-    device: str
-    passed: dict[str, bool] = field(default_factory=dict)
-    detail: str = ""
-
-    @property
-    def good(self) -> bool:
-        """Whether every check passed."""
-        return not self.detail and all(self.passed.values())
-
-
 def folder() -> Path:
     """Where the set is installed."""
     return resource("conformance/video")
@@ -95,25 +70,16 @@ def frame_hash(frame: Frame) -> str:
 
 
 def read_manifest(place: Path | None = None) -> list[VideoCase]:
-    """All cases of the set.
-
-    Raises
-    ------
-    InputError
-        If the manifest is missing or damaged.
-    """
-    path = (place or folder()) / MANIFEST
-    try:
-        entries = json.loads(read_bytes(path))["streams"]
-        return [VideoCase(e["name"], e["sha256"], tuple(e["frames"]), tuple(e["covers"])) for e in entries]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError("the manifest is damaged", where=str(path), hint="reinstall") from error
+    """All cases of the set; see `read_cases`."""
+    return read_cases(
+        place or folder(), lambda e: VideoCase(e["name"], e["sha256"], tuple(e["frames"]), tuple(e["covers"]))
+    )
 
 
 def run_video_conformance(
     devices: Sequence[str] = ("cpu",), place: Path | None = None, *, progress: Progress = no_progress,
     cancel: CancelToken | None = None,
-) -> list[VideoOutcome]:  # fmt: skip
+) -> list[Outcome[VideoCase]]:  # fmt: skip
     """Decode the whole set on every device."""
     place = place or folder()
     cases = read_manifest(place)
@@ -129,7 +95,7 @@ def run_video_conformance(
     return outcomes
 
 
-def _run(case: VideoCase, place: Path, model: TcmModel, oracle: TcmModel | None, device: str) -> VideoOutcome:
+def _run(case: VideoCase, place: Path, model: TcmModel, oracle: TcmModel | None, device: str) -> Outcome[VideoCase]:
     passed: dict[str, bool] = {}
     try:
         stream = read_bytes(place / f"{case.name}.tcm")
@@ -152,8 +118,8 @@ def _run(case: VideoCase, place: Path, model: TcmModel, oracle: TcmModel | None,
         if 2 * size <= SLOW_SAMPLES:
             passed["encoder"] = _decodes_what_it_encodes(ShownClip(decoder.format, shown[:some]), model)
     except CodecError as error:
-        return VideoOutcome(case, device, passed, str(error))
-    return VideoOutcome(case, device, passed)
+        return Outcome(case, device, passed, str(error))
+    return Outcome(case, device, passed)
 
 
 class ShownClip(VideoSource):

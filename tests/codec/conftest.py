@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from codec.tcm.conformance import MANIFEST, MODEL, folder
+from codec.conformance_set import MANIFEST, MODEL
+from codec.tcm.conformance import folder
 
 
 @pytest.fixture

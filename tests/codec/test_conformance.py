@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from codec import cli
-from codec.conformance import MANIFEST, folder, read_manifest, run_conformance
+from codec.conformance import folder, read_manifest, run_conformance
+from codec.conformance_set import MANIFEST
 from codec.errors import InputError
 from codec.tnc.latents import FromStream
 from tests.golden.make_conformance import RECIPES

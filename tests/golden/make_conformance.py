@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageCms
 
-from codec.conformance import BASE, MANIFEST, MODEL, TracingSource, covered, folder
+from codec.conformance import BASE, TracingSource, covered, folder
+from codec.conformance_set import MANIFEST, MODEL
 from codec.files import write_picture
 from codec.picture import Picture
 from codec.stream import Section, encode_analysis, read_stream, write_stream

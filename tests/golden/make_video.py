@@ -21,6 +21,7 @@ import google_crc32c
 import numpy as np
 import torch
 
+from codec.conformance_set import MANIFEST, MODEL
 from codec.entropy import SymbolEncoder
 from codec.entropy.range_coder import MAX_SYMBOL
 from codec.quality import QP_STEPS
@@ -29,7 +30,7 @@ from codec.stream.video import FrameType, VideoReader, VideoWriter
 from codec.stream.video.header import VideoHeader, pack_video_header
 from codec.tcm.checksum import planes_checksum
 from codec.tcm.config import TINY_INTER, TINY_KEY
-from codec.tcm.conformance import MANIFEST, MODEL, folder, frame_hash
+from codec.tcm.conformance import folder, frame_hash
 from codec.tcm.decoder import decode_video
 from codec.tcm.encoder import encode_video
 from codec.tcm.frame_encoder import FrameEncoder

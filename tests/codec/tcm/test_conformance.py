@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from codec.conformance_set import MANIFEST
 from codec.errors import InputError
 from codec.tcm import conformance, decoder
-from codec.tcm.conformance import CHECKS, MANIFEST, folder, read_manifest, run_video_conformance
+from codec.tcm.conformance import CHECKS, folder, read_manifest, run_video_conformance
 from tests.golden.make_video import RECIPES
 
 ANEW = "the format or its arithmetic changed: python -m tests.golden.make_video --anew"
