@@ -48,8 +48,11 @@ def test_an_escaping_exception_is_noticed(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_signing_again_changes_nothing() -> None:
+    at, size = video.FIELDS["index"]
     for stream in CORPUS:
-        assert video.joined(*split(stream)) == stream
+        assert video.joined(*split(stream), keep_index=True) == stream
+        if any(stream[at : at + size]):  # one has an index that its header does not name
+            assert video.joined(*split(stream)) == stream
 
 
 def test_damage_is_seeded() -> None:

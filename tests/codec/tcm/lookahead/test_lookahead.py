@@ -144,7 +144,7 @@ def test_a_frame_of_another_size_is_refused(scenes: list[list[Planes]]) -> None:
 
 
 def test_a_still_clip_gets_a_finer_qp_the_more_frames_follow() -> None:
-    found = run(clips.scene(20, 1) * 45, LookaheadSettings())
+    found = run(clips.scene(20, 1) * 45, LookaheadSettings(cutree=1))
     means = [look.terms["cutree"].mean() for look in found]
     assert means[0] == pytest.approx(-2 * np.log2(40), abs=0.1)
     assert means[5] == pytest.approx(means[0], abs=0.1)
@@ -161,7 +161,7 @@ def test_what_moves_away_gets_a_coarser_qp_than_what_stays() -> None:
         y = background[0].copy()
         y[:, :48] = rng.integers(0, 256, (96, 48))
         planes.append((y, *background[1:]))
-    for look in run(planes, LookaheadSettings())[:6]:
+    for look in run(planes, LookaheadSettings(cutree=1))[:6]:
         assert look.terms["cutree"][:, :3].min() > -1
         assert look.terms["cutree"][:, 4:].max() < -4
 
