@@ -18,10 +18,12 @@ from codec.rd.output import write_rd_folder
 from codec.rd.same_bytes import Match
 from codec.resources import resource
 from codec.run import Run
+from codec.tcm.source import is_tcm_file
 from tnc_studio.app import SAMPLE, make_application, open_database
 from tnc_studio.model.messages import Severity
 from tnc_studio.model.renditions import ORIGINAL, TNC, State
 from tnc_studio.model.session import Session
+from tnc_studio.model.source import CLIP_STREAM_SUFFIXES, CLIP_SUFFIXES
 from tnc_studio.services.jobs import limit_torch_threads
 from tnc_studio.services.qt_log import QtLog
 from tnc_studio.services.store import Store
@@ -67,6 +69,11 @@ def run_headless(
         Exit status: 0, or 1 after one clear line.
     """
     path = picture if picture is not None else resource(SAMPLE)
+    if path.suffix.lower() in (*CLIP_SUFFIXES, *CLIP_STREAM_SUFFIXES) or is_tcm_file(path):
+        say(
+            f"tnc-studio: {path.name}: without a display only pictures are coded ('tnc encode' and 'tnc rd' code clips)"
+        )
+        return 1
     errors: list[str] = []
     limit_torch_threads()
     _qt_log = QtLog()  # keeps the offscreen platform quiet

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from codec.bench.machine import mac_rate_gmac_s
 from codec.errors import SettingsError
@@ -15,6 +13,7 @@ from codec.files import read_picture
 from codec.jobs import CancelToken, Progress, check, no_progress
 from codec.picture import Picture
 from codec.resources import resource
+from codec.threads import torch_threads
 from codec.tnc.encoder import ImageEncoder
 from codec.tnc.models import LoadedModel
 from codec.tnc.profile import record
@@ -108,16 +107,6 @@ def large_picture() -> Picture:
     return Picture.from_array(whole, name="4K mosaic of the samples")
 
 
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def _median(splits: Iterable[Split]) -> Split:
     ordered = sorted(splits, key=lambda split: split.total_s)
     return ordered[len(ordered) // 2]
@@ -142,7 +131,7 @@ def measure(
     rows = []
     done, work = 0, len(pictures) * len(threads) * (runs + 1)
     for count in threads:
-        with _threads(count):
+        with torch_threads(count):
             rate = mac_rate_gmac_s(model.device)
             for picture in pictures:
                 pixels = padded(picture.height_px) * padded(picture.width_px)

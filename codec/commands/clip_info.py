@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 def run(args: argparse.Namespace) -> None:
     """Go through the stream and print its structure, with `--frames` every frame."""
+    from codec.stream.header import VIDEO_VERSION
     from codec.tcm.info import inspect_video, side_maps
 
     info = inspect_video(args.input, frames=args.frames)
@@ -28,7 +29,7 @@ def run(args: argparse.Namespace) -> None:
         return
     work = "not installed" if info.kmac_per_px is None else f"decoder {info.kmac_per_px:.1f} kMAC per pixel"
     print(
-        f"{args.input}: tcm version 3, {video.width_px}x{video.height_px} 4:2:0, {video.bit_depth} bits, "
+        f"{args.input}: tcm version {VIDEO_VERSION}, {video.width_px}x{video.height_px} 4:2:0, {video.bit_depth} bits, "
         f"{info.header.frame_count} frames at {float(video.fps):g} per second"
     )
     print(f"  bytes       {info.stream_bytes:,}")

@@ -25,8 +25,10 @@ MAGIC = b"\x8bTNC"
 VERSION = 2
 """What is written; `READABLE` is what can be read. Version 1 has no over-fitted blocks (FORMAT.md, "Versions")."""
 READABLE = (1, 2)
-VIDEO_VERSION = 3
+VIDEO_VERSION = 4
 """Of streams with video, which have a header of their own (`codec.stream.video`)."""
+FIRST_VIDEO_VERSION = 3
+"""Not read any more: its P frames had one reference (FORMAT.md, "Versions")."""
 BLOCK_PX = 16
 """Side of the blocks of a QP map."""
 DEFAULT_SLICE_UNITS = 3
@@ -36,6 +38,7 @@ _FIELDS = pack_format(HEADER)
 _KIND_STILL = 0
 _COLORS: tuple[Literal["grey", "rgb"], ...] = ("grey", "rgb")
 _NEWER = "update the program"
+_OLDER = "an earlier program wrote it: code the clip again"
 _DAMAGED = "the file is damaged"
 
 
@@ -171,10 +174,11 @@ def check_prelude(data: bytes, versions: tuple[int, ...], least_bytes: int) -> t
     if len(data) < _PRELUDE_BYTES:
         raise Truncated("the stream ends in its header", section="header", offset=len(data))
     version, field_bytes = data[4], data[5]
-    if version == VIDEO_VERSION and version not in versions:
+    if FIRST_VIDEO_VERSION <= version <= VIDEO_VERSION and VIDEO_VERSION not in versions:
         raise UnsupportedVersion("the stream holds video, not a still picture", section="header", offset=4)
     if version not in versions:
-        raise UnsupportedVersion(f"version {version} is not supported", section="header", offset=4, hint=_NEWER)
+        hint = _NEWER if version > max(versions) else _OLDER
+        raise UnsupportedVersion(f"version {version} is not supported", section="header", offset=4, hint=hint)
     if field_bytes < least_bytes:
         raise BitstreamError(f"{field_bytes} bytes are too few for a header", section="header", offset=5, hint=_DAMAGED)
     crc_offset = _PRELUDE_BYTES + field_bytes

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +21,7 @@ from codec.tcm.encoder import encode_video
 from codec.tcm.models import TcmModel, load_file
 from codec.tcm.planes import padded
 from codec.tcm.settings import VideoEncodeSettings
+from codec.threads import torch_threads
 from codec.video.frame import Frame, VideoFormat
 from codec.video.source import VideoSource
 
@@ -101,7 +101,7 @@ def _run(case: VideoCase, place: Path, model: TcmModel, oracle: TcmModel | None,
         stream = read_bytes(place / f"{case.name}.tcm")
         passed["stream"] = hashlib.sha256(stream).hexdigest() == case.sha256
         with VideoDecoder(stream, device=device, model=model) as decoder:
-            with threads(1):
+            with torch_threads(1):
                 shown = [decoded.frame for decoded in decoder.frames()]
             passed["frames"] = tuple(map(frame_hash, shown)) == case.frames
             keys = [key.index for key in decoder.reader.keys]
@@ -110,7 +110,7 @@ def _run(case: VideoCase, place: Path, model: TcmModel, oracle: TcmModel | None,
             size = padded(decoder.format.height_px) * padded(decoder.format.width_px)
             some = max(2, SLOW_SAMPLES // size)
             if device == "cpu":
-                with threads(4):
+                with torch_threads(4):
                     passed["threads"] = _hashes(decoder.frames(0, some)) == case.frames[:some]
         if oracle is not None:
             frames = decode_video(stream, 0, some, device=device, model=oracle)
@@ -160,14 +160,3 @@ def _from_the_last(decoder: VideoDecoder, keys: Sequence[int]) -> tuple[str, ...
     for start, stop in reversed(list(zip(keys, [*keys[1:], decoder.frame_count], strict=True))):
         found = _hashes(decoder.frames(start, stop)) + found
     return found
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Let networks use so many threads inside."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

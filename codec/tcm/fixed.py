@@ -6,6 +6,7 @@ video frames").
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -17,15 +18,15 @@ from codec.integer.fixed import ACTIVATION_EXPONENT, ACTIVATION_RANGE, FixedLaye
 from codec.nn.rep_conv import RepConv
 from codec.tcm.config import PATCH8_SAMPLES, PATCH_SAMPLES, TcmConfig
 from codec.tcm.planes import WORKING_DEPTH
-from codec.tcm.transform import Synthesis, patches8, patches16
+from codec.tcm.transform import PREDICTION_FACTOR, RESIDUAL_FACTOR, Synthesis, patches8, patches16
 
 SAMPLE_FRACTION = 4
 """Fractional bits of the samples that the two paths put out."""
 OUT_EXPONENT = WORKING_DEPTH + SAMPLE_FRACTION
 OUT_BOUNDS = (-(2**17), 2**17 - 1)
 MIDDLE = 1 << (WORKING_DEPTH - 1)
-PREDICTION_STEP = 8
-"""A code value of the prediction in units of 1/1024, as the float form has it: `PREDICTION_FACTOR`."""
+PREDICTION_STEP = int(PREDICTION_FACTOR) << (ACTIVATION_EXPONENT - WORKING_DEPTH)
+"""A code value of the prediction as activations have it."""
 QP_PLANE_FACTOR = 4
 """`(qp16 - 512) / 256` in units of 1/1024."""
 
@@ -61,8 +62,8 @@ class FixedSynthesis(nn.Module):
         self.enter8 = FixedLayer(c16, 4 * c8)
         self.condition = FixedLayer(2 * PATCH8_SAMPLES, c8) if config.conditional else None
         self.body8 = nn.ModuleList(FixedShuffleUnit(c8, dense=config.dec8_dense) for _ in range(config.dec8_depth))
-        if config.conditional:  # divided by `RESIDUAL_FACTOR`
-            out["out_exponent"] = OUT_EXPONENT - 4
+        if config.conditional:
+            out["out_exponent"] = OUT_EXPONENT - int(math.log2(RESIDUAL_FACTOR))
         self.leave = FixedLayer(c8, PATCH8_SAMPLES, taps=9, **out)  # type: ignore[arg-type]
         self.wsilu = nn.Buffer(wsilu_table())
 

@@ -15,8 +15,8 @@ CELL = (CELL_PX, CELL_PX)
 MODES = {0: "skip", 1: "inter", 2: "intra"}
 SKIP_MODE, INTER_MODE, INTRA_MODE = MODES
 REFERENCE_NAMES = {
-    0: "none", NEAR: "before", FAR: "second before", NEAR | FAR: "both", KEPT: "kept", NEAR | KEPT: "before and kept",
-    FAR | KEPT: "second before and kept",
+    0: "none", NEAR: "before", FAR: "second before", NEAR | FAR: "before and second before", KEPT: "kept",
+    NEAR | KEPT: "before and kept", FAR | KEPT: "second before and kept",
 }  # fmt: skip
 ENERGY_FLOOR_DB = -30.0
 
@@ -52,16 +52,10 @@ def stream_maps(
             BlockMap("leaf_size", "Size of the leaf", "px", CELL, sizes, value_range=(8.0, 64.0)),
             BlockMap("vectors", "Motion vectors", "px", CELL, vectors),
             BlockMap(
-                "reference",
-                "References",
-                "",
-                CELL,
-                motion.ref[:rows8, :cols8].astype(np.int64),
-                labels=REFERENCE_NAMES,
-                value_range=(0.0, 6.0),
-                color_map="categorical",
+                "reference", "References", "", CELL, motion.ref[:rows8, :cols8].astype(np.int64),
+                labels=REFERENCE_NAMES, value_range=(0.0, 6.0), color_map="categorical",
             ),
-        ]
+        ]  # fmt: skip
     mode = mode_grid(coded, motion)[:rows8, :cols8]
     maps.append(BlockMap("mode", "Mode", "", CELL, mode, labels=MODES, value_range=(0.0, 2.0), color_map="categorical"))
     return {one.id: one for one in maps}

@@ -11,7 +11,9 @@ import argparse
 import time
 import tracemalloc
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import google_crc32c
@@ -52,6 +54,27 @@ class Findings:
     slowest_s: float = 0.0
     peak_bytes: int = 0
     broken: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def attempt(self, kind: str, damaged: bytes, decode: Callable[[], str], *, memory: bool) -> tuple[str, float]:
+        """Decode one stream and count what came of it; outcome and seconds."""
+        if memory:
+            tracemalloc.start()
+        started = time.perf_counter()
+        try:
+            outcome = decode()
+        except Exception as error:
+            outcome = f"ESCAPED {type(error).__name__}"
+            self.broken.append((f"{kind}: {error!r}", damaged))
+        seconds = time.perf_counter() - started
+        if memory:
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            self.peak_bytes = max(self.peak_bytes, peak)
+            if peak > MEMORY_BYTES:
+                self.broken.append((f"{kind}: {peak} bytes", damaged))
+        self.slowest_s = max(self.slowest_s, seconds)
+        self.outcomes[f"{kind} {outcome}"] += 1
+        return outcome, seconds
 
 
 def corpus() -> list[bytes]:
@@ -179,34 +202,18 @@ def run(count: int, seed: int, *, signed_share: float = 0.03, memory: bool = Fal
         if damaged in originals:
             findings.outcomes[f"{kind} unchanged"] += 1
             continue
-        if memory:
-            tracemalloc.start()
-        started = time.perf_counter()
-        try:
-            outcome = one(kind, damaged, model)
-        except Exception as error:
-            outcome = f"ESCAPED {type(error).__name__}"
-            findings.broken.append((f"{kind}: {error!r}", damaged))
-        seconds = time.perf_counter() - started
-        if memory:
-            peak = tracemalloc.get_traced_memory()[1]
-            tracemalloc.stop()
-            findings.peak_bytes = max(findings.peak_bytes, peak)
-            if peak > MEMORY_BYTES:
-                findings.broken.append((f"{kind}: {peak} bytes", damaged))
+        outcome, seconds = findings.attempt(kind, damaged, partial(one, kind, damaged, model), memory=memory)
         if outcome == "accepted":
             findings.broken.append(("plain damage was accepted", damaged))
         if seconds > SLOWEST_S:
             findings.broken.append((f"{kind}: {seconds:.1f} s", damaged))
-        findings.slowest_s = max(findings.slowest_s, seconds)
-        findings.outcomes[f"{kind} {outcome}"] += 1
     return findings
 
 
-def main() -> None:
-    """Run and report; broken streams are written beside."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=100_000)
+def run_and_report(run: Callable[..., Findings], count: int, suffix: str, description: str | None) -> None:
+    """The command line of a fuzzer; streams that break the decoder are written beside."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=count)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--memory", action="store_true", help="trace allocations")
     parser.add_argument("-o", "--output", type=Path, default=Path("fuzz"), help="folder for what breaks the decoder")
@@ -219,10 +226,10 @@ def main() -> None:
     print(f", Python allocated at most {findings.peak_bytes:,} bytes" if args.memory else "")
     for number, (what, data) in enumerate(findings.broken):
         args.output.mkdir(exist_ok=True)
-        (args.output / f"{args.seed}-{number}.tnc").write_bytes(data)
+        (args.output / f"{args.seed}-{number}{suffix}").write_bytes(data)
         print(f"BROKEN {what}")
     raise SystemExit(bool(findings.broken))
 
 
 if __name__ == "__main__":
-    main()
+    run_and_report(run, 100_000, ".tnc", __doc__)

@@ -7,11 +7,8 @@ order.
 
 from __future__ import annotations
 
-import argparse
-import time
-import tracemalloc
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 import google_crc32c
 import numpy as np
@@ -28,7 +25,7 @@ from codec.tcm.conformance import MODEL, folder, frame_hash, read_manifest
 from codec.tcm.decoder import VideoDecoder
 from codec.tcm.info import inspect_video, side_maps
 from codec.tcm.models import TcmModel, load_file
-from tests.fuzz.mutate import MEMORY_BYTES, Findings, plain_damage, split
+from tests.fuzz.mutate import Findings, plain_damage, run_and_report, split
 
 LIMITS = DecodeLimits(
     max_width_px=512, max_height_px=512, max_pixels=1 << 16, max_slice_bytes=1 << 16, max_ancillary_bytes=1 << 14
@@ -185,41 +182,9 @@ def run(count: int, seed: int, *, memory: bool = False) -> Findings:
         kind = str(rng.choice(["plain", "signed", "salvaged"], p=[0.25, 0.5, 0.25]))
         damage = signed_damage if kind == "signed" or (kind == "salvaged" and rng.random() < 0.3) else plain_damage
         damaged = damage(stream, rng)
-        if memory:
-            tracemalloc.start()
-        started = time.process_time()
-        try:
-            outcome = one(kind, damaged, corpus()[stream], rng)
-        except Exception as error:
-            outcome = f"ESCAPED {type(error).__name__}"
-            findings.broken.append((f"{kind}: {error!r}", damaged))
-        seconds = time.process_time() - started
-        if memory:
-            peak = tracemalloc.get_traced_memory()[1]
-            tracemalloc.stop()
-            findings.peak_bytes = max(findings.peak_bytes, peak)
-            if peak > MEMORY_BYTES:
-                findings.broken.append((f"{kind}: {peak} bytes", damaged))
-        findings.slowest_s = max(findings.slowest_s, seconds)
-        findings.outcomes[f"{kind} {outcome}"] += 1
+        findings.attempt(kind, damaged, partial(one, kind, damaged, corpus()[stream], rng), memory=memory)
     return findings
 
 
-def main() -> None:
-    """Run and report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=20_000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--memory", action="store_true", help="trace allocations")
-    args = parser.parse_args()
-    findings = run(args.count, args.seed, memory=args.memory)
-    for name, number in sorted(findings.outcomes.items()):
-        print(f"{number:>9,}  {name}")
-    print(f"slowest {findings.slowest_s:.3f} s of CPU, Python allocated at most {findings.peak_bytes:,} bytes")
-    for what, _ in findings.broken:
-        print(f"BROKEN {what}")
-    raise SystemExit(bool(findings.broken))
-
-
 if __name__ == "__main__":
-    main()
+    run_and_report(run, 20_000, ".tcm", __doc__)

@@ -58,7 +58,7 @@ def leb128(data: bytes, at: int) -> tuple[int, int]:
 
 def parse(data: bytes) -> Video:
     """Sections 9.1 to 9.4."""
-    if data[:4] != b"\x8bTNC" or data[4] != 3 or data[5] < 52:
+    if data[:4] != b"\x8bTNC" or data[4] != 4 or data[5] < 52:
         raise Damaged("magic number, version or size of the header")
     end = 6 + data[5]
     if crc32c(data[:end]) != int.from_bytes(data[end : end + 4], "little"):

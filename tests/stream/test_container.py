@@ -208,8 +208,9 @@ def test_foreign_bytes_at_the_end_are_an_error():
 @pytest.mark.parametrize(
     ("offset", "value", "error", "message"),
     [
-        (4, b"\x04", UnsupportedVersion, "version 4"),
+        (4, b"\x05", UnsupportedVersion, "version 5"),
         (4, b"\x03", UnsupportedVersion, "video"),
+        (4, b"\x04", UnsupportedVersion, "video"),
         (5, b"\x15", BitstreamError, "too few"),
         (6, b"\x01", UnsupportedVersion, "kind 1"),
         (7, b"\0\0", BitstreamError, "no pixels"),

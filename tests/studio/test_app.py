@@ -88,6 +88,15 @@ def test_headless_failure_is_one_line_and_status_1(qtbot: QtBot, tmp_path: Path)
     assert "missing.png" in lines[-1]
 
 
+@pytest.mark.parametrize("name", ["clip.mkv", "clip.tcm"])
+def test_a_headless_run_says_that_clips_are_not_for_it(tmp_path: Path, name: str) -> None:
+    lines: list[str] = []
+    assert headless.run_headless(tmp_path / "out", tmp_path / name, say=lines.append) == 1
+    assert len(lines) == 1
+    assert "tnc encode" in lines[0]
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_headless_run_leaves_the_users_settings_alone(qtbot: QtBot, picture_file: Path, tmp_path: Path) -> None:
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path / "home"))
     studio = Studio(FakeFactory(), {})

@@ -10,7 +10,7 @@ import google_crc32c
 from codec.errors import BitstreamError, InputError, LimitExceeded, UnsupportedVersion
 from codec.quality import QP_MAX, QP_STEPS
 from codec.stream.fields import PRELUDE, pack_format
-from codec.stream.header import CRC_BYTES, MAGIC, VIDEO_VERSION, check_prelude
+from codec.stream.header import CRC_BYTES, FIRST_VIDEO_VERSION, MAGIC, VIDEO_VERSION, check_prelude
 from codec.stream.limits import DecodeLimits
 from codec.stream.source import ByteSource
 from codec.stream.video.fields import HEADER
@@ -63,7 +63,7 @@ class VideoHeader:
 
 def is_video_stream(data: bytes) -> bool:
     """Whether the data (seven bytes are enough) start like a stream of video."""
-    return data[:4] == MAGIC and len(data) > 6 and data[4] >= VIDEO_VERSION and data[6] == KIND_VIDEO
+    return data[:4] == MAGIC and len(data) > 6 and data[4] >= FIRST_VIDEO_VERSION and data[6] == KIND_VIDEO
 
 
 def pack_video_header(header: VideoHeader) -> bytes:

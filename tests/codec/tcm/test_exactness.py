@@ -10,8 +10,10 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from codec.tcm.conformance import MODEL, folder, threads
+from codec.conformance_set import MODEL
+from codec.tcm.conformance import folder
 from codec.tcm.models import FrameModel, load_file
+from codec.threads import torch_threads
 
 ROWS, COLS, BATCH = 8, 12, 3
 Inputs = dict[str, torch.Tensor]
@@ -75,7 +77,7 @@ def strided(value: torch.Tensor) -> torch.Tensor:
 
 
 def with_four_threads(model: FrameModel, inputs: Inputs) -> list[torch.Tensor]:
-    with threads(4):
+    with torch_threads(4):
         return outputs(model, inputs)
 
 
@@ -95,7 +97,7 @@ def test_every_way_gives_the_same_integers(
 ) -> None:
     model = models[torch.float64][kind]
     inputs = random_inputs(model)
-    with threads(1):
+    with torch_threads(1):
         expected = outputs(model, inputs)
     dtype, run = WAYS[way]
     found = run(models[dtype][kind], inputs)

@@ -11,6 +11,7 @@ from codec.tcm.motion.costs import Reference, cells_of
 from codec.tcm.motion.field import FAR, INTRA, KEPT, NEAR, VECTOR_REACH, MotionField
 from codec.tcm.motion.interpolate import CHROMA_TAPS, GREY, LUMA_TAPS, PLANAR_REACH_PX, predict
 from codec.tcm.planes import Planes
+from codec.threads import torch_threads
 
 
 def noise(height: int, width: int, seed: int = 0) -> Planes:
@@ -146,14 +147,10 @@ def test_no_motion_is_the_reference() -> None:
 def test_threads_change_nothing() -> None:
     reference, field = noise(256, 512), random_field(256, 512, 200)
     field.mode[3:9, 5:20], field.ref[3:9, 5:20] = INTRA, 0
-    before = torch.get_num_threads()
     results = []
-    try:
-        for threads in (1, 4):
-            torch.set_num_threads(threads)
+    for threads in (1, 4):
+        with torch_threads(threads):
             results.append(predict({NEAR: reference}, field))
-    finally:
-        torch.set_num_threads(before)
     assert all(torch.equal(a, b) for a, b in zip(results[0].all, results[1].all, strict=True))
 
 

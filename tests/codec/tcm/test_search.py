@@ -11,6 +11,7 @@ from codec.tcm.motion.interpolate import predict
 from codec.tcm.motion.search import PRESETS, SearchOptions, search_motion
 from codec.tcm.motion.tree import Tree
 from codec.tcm.planes import Planes
+from codec.threads import torch_threads
 
 
 def texture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -121,14 +122,10 @@ def test_leaves_that_say_the_same_are_one() -> None:
 def test_threads_change_nothing() -> None:
     wide = texture(192, 320, 4)
     current, reference = planes_of(wide[:128, :192].copy()), planes_of(wide[5:133, 9:201].copy())
-    before = torch.get_num_threads()
     fields = []
-    try:
-        for threads in (1, 3):
-            torch.set_num_threads(threads)
+    for threads in (1, 3):
+        with torch_threads(threads):
             fields.append(search_motion(current, {NEAR: reference}, qp_map(128, 192), None, PRESETS["fast"]))
-    finally:
-        torch.set_num_threads(before)
     assert (fields[0].vectors == fields[1].vectors).all()
     assert (fields[0].log2_size == fields[1].log2_size).all()
 
