@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codec.commands import common
-from codec.commands.clip_options import clip_limits
+from codec.commands.clip_options import SaveMaps, clip_limits, map_writer
 from codec.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,12 +33,19 @@ def run(args: argparse.Namespace) -> None:
         stop = first + 1
     start_s = time.perf_counter()
     with (
-        VideoDecoder(args.input, device=args.device, limits=clip_limits(args), salvage=args.salvage) as decoder,
+        VideoDecoder(
+            args.input,
+            device=args.device,
+            limits=clip_limits(args),
+            salvage=args.salvage,
+            measure=args.maps is not None,
+        ) as decoder,
+        map_writer(args.maps, args.input.stem, decoder.format) as save,
         common.progress_line() as progress,
         common.cancel_on_signal() as cancel,
     ):
         lost: list[int] = []
-        frames = _frames(decoder, first, stop, lost, progress, cancel)
+        frames = _frames(decoder, first, stop, lost, save, progress, cancel)
         written = (
             _write_picture(frames, args.output, decoder) if suffix in WRITABLE else _write(frames, args.output, decoder)
         )
@@ -68,12 +75,15 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _frames(
-    decoder: VideoDecoder, first: int, stop: int | None, lost: list[int], progress: Progress, cancel: CancelToken
-) -> Iterator[Frame]:
+    decoder: VideoDecoder, first: int, stop: int | None, lost: list[int], save: SaveMaps | None, progress: Progress,
+    cancel: CancelToken,
+) -> Iterator[Frame]:  # fmt: skip
     last = decoder.frame_count if stop is None else min(stop, decoder.frame_count)
     for decoded in decoder.frames(first, stop, cancel):
         if decoded.lost:
             lost.append(decoded.frame.index)
+        elif save is not None:
+            save(decoded.frame.index, decoded.maps)
         yield decoded.frame
         done = decoded.frame.index - first + 1
         progress(min(1.0, done / max(1, last - first)), f"frame {done} of {last - first}")

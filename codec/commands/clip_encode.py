@@ -10,38 +10,24 @@ from codec.aq.settings import AqScales
 from codec.commands import common
 from codec.commands.clip_options import add_frames, add_maps, add_raw, map_writer
 from codec.errors import SettingsError
-from codec.tcm.lookahead.settings import KNOBS, LookaheadSettings
-from codec.tcm.settings import DEFAULT_EFFORT, KEY_OFFSET_MAX, VideoEncodeSettings
+from codec.tcm.lookahead.settings import KNOBS, Knob, LookaheadSettings
+from codec.tcm.settings import DEFAULT_EFFORT, STRUCTURE_KNOBS, VideoEncodeSettings
 
 if TYPE_CHECKING:
-    from codec.tcm.results import FinishedFrame, VideoEncodeResult
+    from codec.tcm.results import VideoEncodeResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options that only clips have; --aq is shared with pictures."""
     group = parser.add_argument_group("clips, coded to OUT.tcm")
-    for knob in KNOBS:
+    for knob in (*KNOBS, *STRUCTURE_KNOBS):
         if knob.id == "aq":
             continue
         kind = common.whole_number(int(knob.minimum)) if knob.whole else common.number(knob.minimum, knob.maximum)
         group.add_argument(
             f"--{knob.option}", dest=knob.id, type=kind, default=knob.default,
-            metavar="N" if knob.whole else "S", help=f"{knob.help} ({knob.default:g})",
+            metavar="N" if knob.whole or knob.unit else "S", help=f"{knob.help} ({knob.default:g})",
         )  # fmt: skip
-    usual, offset = VideoEncodeSettings(), common.number(-KEY_OFFSET_MAX, KEY_OFFSET_MAX)
-    group.add_argument(
-        "--key-offset", type=offset, default=usual.key_offset, metavar="N",
-        help="QP of key frames minus that of the others (%(default)g)",
-    )  # fmt: skip
-    group.add_argument(
-        "--keep-interval", type=common.whole_number(0), default=usual.keep_interval, metavar="N",
-        help="every how many P frames one is kept as a further reference of those after it; 0: only key frames are "
-        "(%(default)d)",
-    )  # fmt: skip
-    group.add_argument(
-        "--keep-offset", type=offset, default=usual.keep_offset, metavar="N",
-        help="QP of these frames minus that of the others (%(default)g)",
-    )  # fmt: skip
     add_frames(group, "code these frames")
     add_raw(group, size=False)
     group.add_argument("--no-checksum", action="store_true", help="leave out the checksums of decoded frames")
@@ -77,21 +63,17 @@ def run(args: argparse.Namespace) -> None:
         common.progress_line() as progress,
         common.cancel_on_signal() as cancel,
     ):
-
-        def on_frame(finished: FinishedFrame) -> None:
-            if save is not None:
-                save(finished.record.index, finished.maps)
-
         result = encode_video(
-            source, target, settings, device=args.device, progress=progress, cancel=cancel, on_frame=on_frame
-        )
+            source, target, settings, device=args.device, progress=progress, cancel=cancel,
+            on_frame=None if save is None else lambda finished: save(finished.record.index, finished.maps),
+        )  # fmt: skip
         notes = source.notes
     if args.json:
         common.print_json(_report(source_path, result, notes))
     else:
         common.print_notes(notes)
         ancillary = result.bytes - result.rd_bytes
-        beside = f" and {ancillary:,} of index and analysis" if ancillary else ""
+        beside = f" and {ancillary:,} of checksums, index and analysis" if ancillary else ""
         print(
             f"{target}: {result.frames} frames ({result.key_frames} key), {result.rd_bytes:,} bytes{beside}, "
             f"{result.bpp:.4f} bpp, {result.kbps:.0f} kbit/s, {result.psnr_y_db:.2f} / {result.psnr_u_db:.2f} / "
@@ -103,14 +85,17 @@ def run(args: argparse.Namespace) -> None:
 def settings_of(args: argparse.Namespace) -> VideoEncodeSettings:
     """Settings that the options ask for."""
     first, stop = args.frames or (0, None)
-    knobs = {knob.id: int(value) if knob.whole else value for knob in KNOBS for value in (getattr(args, knob.id),)}
+
+    def values(knobs: tuple[Knob, ...]) -> dict[str, Any]:
+        return {knob.id: (int if knob.whole else float)(getattr(args, knob.id)) for knob in knobs}
+
+    knobs = values(KNOBS)
     if knobs["key_max"] < knobs["key_min"]:
         knobs["key_min"] = knobs["key_max"]
     return VideoEncodeSettings(
         qp=args.qp, lmbda=args.lmbda, lookahead=LookaheadSettings(**knobs, aq_scales=AqScales.of(dict(args.aq_term))),
-        key_offset=args.key_offset, keep_interval=args.keep_interval, keep_offset=args.keep_offset,
         effort=DEFAULT_EFFORT if args.effort is None else args.effort, first=first, stop=stop,
-        checksums=not args.no_checksum, analysis=bool(args.analysis),
+        checksums=not args.no_checksum, analysis=bool(args.analysis), **values(STRUCTURE_KNOBS),
     )  # fmt: skip
 
 

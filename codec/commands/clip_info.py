@@ -34,7 +34,8 @@ def run(args: argparse.Namespace) -> None:
     )
     print(f"  bytes       {info.stream_bytes:,}")
     print(
-        f"  rate        {info.bpp:.4f} bpp, {info.kbps:.1f} kbit/s ({info.rd_bytes:,} bytes without ancillary sections)"
+        f"  rate        {info.bpp:.4f} bpp, {info.kbps:.1f} kbit/s "
+        f"({info.rd_bytes:,} bytes without checksums and ancillary sections)"
     )
     print(f"  QP          {info.header.qp:g}")
     print(f"  structure   low-delay P, {len(info.key_frames)} key frames")

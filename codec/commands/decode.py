@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from codec.commands import clip_decode, common
-from codec.commands.clip_options import add_frames
+from codec.commands.clip_options import add_frames, add_maps
 from codec.errors import InputError
 from codec.tnc.settings import DECODERS
 
@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--decoder", choices=DECODERS, default=DECODERS[0], help="pixels for the PSNR, or for the eye (%(default)s)"
     )
     add_frames(parser, "of a clip: decode these frames")
+    add_maps(parser)
     common.add_limits(parser)
     common.add_device(parser)
     common.add_json(parser)
@@ -42,6 +43,8 @@ def run(args: argparse.Namespace) -> None:
     if args.input.suffix.lower() == ".tcm" or is_tcm_file(args.input):
         clip_decode.run(args)
         return
+    if args.maps is not None:
+        raise InputError("block maps are written of clips", where="--maps", hint="tnc info tells of a picture's blocks")
     from codec.files import WRITABLE, read_bytes, write_picture
 
     if args.output.suffix.lower() not in WRITABLE:

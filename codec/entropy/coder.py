@@ -7,6 +7,7 @@ a single fast call. Escaped magnitudes follow after the last group of the call.
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,9 @@ from codec.entropy.range_coder import (
 )
 from codec.entropy.tables import N_SCALES, N_TABLES, TOTAL, tables
 from codec.errors import BitstreamError, InputError
+
+SLACK_BITS = 512.0
+"""An encoder leaves zero bytes at the end out, and by luck others are zero too: so many never are."""
 
 
 @functools.lru_cache(maxsize=N_TABLES)
@@ -103,12 +107,14 @@ class SymbolEncoder:
 class SymbolDecoder:
     """Give back the symbols of a `SymbolEncoder`, call by call with the same tables.
 
-    Damaged data usually decode to wrong symbols without an error: the caller checks a CRC first.
+    Damaged data usually decode to wrong symbols without an error: the caller checks a CRC first. Data that are far too
+    short for what is asked of them are refused before they cost anything.
     """
 
     def __init__(self, data: bytes = b"", coder: Any = None) -> None:
         """`coder`: a range decoder that others read from as well; by default one of its own over `data`."""
         self._coder = range_decoder(data) if coder is None else coder
+        self._left_bits = 8.0 * len(data) + SLACK_BITS if coder is None else math.inf
 
     def decode(self, table: np.ndarray) -> np.ndarray:
         """Decode as many symbols (int32) as there are table indices.
@@ -125,6 +131,9 @@ class SymbolDecoder:
         order, grouped, groups = _grouping(table)
         if not groups:
             return symbols
+        self._left_bits -= sum(float(_least_bits()[t]) * (end - start) for t, start, end in groups)
+        if self._left_bits < 0:
+            raise BitstreamError("there are too few bytes for so many symbols", section="symbols")
         try:
             entry = np.concatenate([self._coder.decode(_table_model(t), end - start) for t, start, end in groups])
             reach = tables().radius[grouped]
@@ -141,6 +150,15 @@ class SymbolDecoder:
             raise BitstreamError("the coded symbols are damaged", section="symbols") from error
         symbols[order] = values
         return symbols
+
+
+@functools.cache
+def _least_bits() -> np.ndarray:
+    """`(N_TABLES,)` bits of the cheapest symbol of every table."""
+    content = tables()
+    return np.array(
+        [-np.log2(content.full_counts(t).max() / TOTAL) if content.radius[t] >= 0 else 0.0 for t in range(N_TABLES)]
+    )
 
 
 @functools.cache

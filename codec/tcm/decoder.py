@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -21,12 +21,12 @@ from codec.stream.video.reader import LostFrames
 from codec.tcm.analysis import analysis_maps
 from codec.tcm.checksum import planes_checksum
 from codec.tcm.latents import CountingStream, decode_latents
-from codec.tcm.maps import bits_map, stream_maps
+from codec.tcm.maps import bits_map, residual_map, stream_maps
 from codec.tcm.models import TcmModel, load_for
 from codec.tcm.motion.field import MotionField
 from codec.tcm.motion.interpolate import predict
 from codec.tcm.motion.references import Pictures
-from codec.tcm.planes import padded
+from codec.tcm.planes import Planes, padded
 from codec.tcm.results import FrameRecord
 from codec.tcm.side import FrameSide, Memory
 from codec.tcm.side_coding import SideCoder
@@ -55,12 +55,17 @@ class DecodedFrame:
 
     @property
     def maps(self) -> Mapping[str, BlockMap]:
-        """Block maps: what its stream says ("qp", "offset", "mode", "vectors"), and what the encoder noted."""
+        """Block maps, made when they are asked for.
+
+        What its stream says ("qp", "offset", "mode", "vectors"), "residual_energy", and what the encoder noted.
+        """
         parts = self._parts
         if parts is None:
             return {}
         maps = analysis_maps(parts.reader.analysis_of(parts.coded_frame), parts.format)
         maps |= stream_maps(parts.format, parts.qp16_map, parts.offsets, parts.coded, parts.motion)
+        if parts.prediction is not None:
+            maps["residual_energy"] = residual_map(parts.format, parts.prediction, parts.planes)
         if parts.block_bits is not None:
             maps["bits"] = bits_map(parts.format, parts.block_bits)
         return maps
@@ -75,7 +80,9 @@ class _Parts:
     offsets: np.ndarray
     coded: np.ndarray
     motion: MotionField | None
-    block_bits: np.ndarray | None = None
+    planes: Planes
+    prediction: Planes | None
+    block_bits: np.ndarray | None
 
 
 class PictureDecoder:
@@ -124,11 +131,13 @@ class PictureDecoder:
         self._memory = None if key else memory
         record = FrameRecord(
             coded_frame.index, header.type.letter, "", float(qp16_map.mean()) / QP_STEPS, base_qp16 / QP_STEPS,
-            8 * coded_frame.bytes, self._parts(coded_frame, counting), 1.0 - float(coded.mean()),
+            8 * coded_frame.rd_bytes, self._parts(coded_frame, counting), 1.0 - float(coded.mean()),
         )  # fmt: skip
         frame = planes.to_frame(self.format.height_px, self.format.width_px, self.format.bit_depth, coded_frame.index)
         block_bits = None if counting is None else counting.block_bits
-        parts = _Parts(self.reader, coded_frame, self.format, qp16_map, offsets, coded, motion, block_bits)
+        parts = _Parts(
+            self.reader, coded_frame, self.format, qp16_map, offsets, coded, motion, planes, prediction, block_bits
+        )
         return DecodedFrame(frame, record, "", parts)
 
     def _parts(self, coded_frame: CodedFrame, counting: CountingStream | None) -> dict[str, float]:
@@ -191,6 +200,7 @@ class VideoDecoder:
         self.frame_count = header.frame_count
         self.damage: list[str] = []
         self._running: tuple[int, Iterator[DecodedFrame]] | None = None
+        self._cancel: CancelToken | None = None
 
     def frames(
         self, start: int = 0, stop: int | None = None, cancel: CancelToken | None = None
@@ -204,11 +214,15 @@ class VideoDecoder:
         BitstreamError
             At the first damage, unless salvaging.
         """
+        return self._frames(start, stop, lambda: check(cancel))
+
+    def _frames(self, start: int, stop: int | None, go_on: Callable[[], None]) -> Iterator[DecodedFrame]:
+        """The same; `go_on` is called before every frame, and raises to end it."""
         stop = self.frame_count if stop is None else min(stop, self.frame_count)
         decoder = PictureDecoder(self.reader, self.model, measure=self._measure)
         trouble = ""
         for item in self.reader.frames(start):
-            check(cancel)
+            go_on()
             if isinstance(item, LostFrames):
                 self._note(item)
                 if not item.at_end:
@@ -237,8 +251,9 @@ class VideoDecoder:
 
     def frame(self, index: int, cancel: CancelToken | None = None) -> DecodedFrame:
         """One frame. The one after the last that was asked for needs no new start."""
+        self._cancel = cancel  # of this call, not of the one that started what is running
         if self._running is None or self._running[0] != index:
-            self._running = index, self.frames(index, cancel=cancel)
+            self._running = index, self._frames(index, None, lambda: check(self._cancel))
         frames = self._running[1]
         self._running = None
         found = next(frames, None)

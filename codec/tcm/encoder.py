@@ -292,7 +292,7 @@ def _with_bits(record: FrameRecord, bits: int, picture: CodedPicture, settings: 
     checksum = 32.0 if settings.checksums else 0.0
     coded = 8.0 * (len(picture.side.payload) + len(picture.latents.payload))
     parts = {"headers": bits - coded - checksum, "checksum": checksum, **record.bits_by_part}
-    return replace(record, bits=bits, bits_by_part=parts)
+    return replace(record, bits=round(bits - checksum), bits_by_part=parts)
 
 
 def _maps(format_: VideoFormat, picture: CodedPicture, look: LookaheadFrame) -> dict[str, BlockMap]:
@@ -334,8 +334,8 @@ class _Totals:
         bits["index"] = 8.0 * writer.ancillary_bytes - bits["analysis"]
         y, u, v = (float(x) for x in self._psnr / n)
         return VideoEncodeResult(
-            path, header.format, n, self._keys, writer.total_bytes, writer.total_bytes - writer.ancillary_bytes, bits,
-            header.qp, lmbda_of_qp(header.qp), self._qp / n, y, u, v,
+            path, header.format, n, self._keys, writer.total_bytes, writer.rd_bytes, bits, header.qp,
+            lmbda_of_qp(header.qp), self._qp / n, y, u, v,
             cast("tuple[float, float, float]", tuple(float(x) for x in self._errors / n)), seconds,
             dict(self._seconds), model.kmac_per_px,
         )  # fmt: skip

@@ -12,6 +12,7 @@ import numpy as np
 from codec.blockmap import BlockMap
 from codec.errors import BitstreamError, CodecError
 from codec.quality import QP_MAX, QP_STEPS
+from codec.stream.header import VIDEO_VERSION
 from codec.stream.limits import DecodeLimits
 from codec.stream.source import ByteSource, FileBytes
 from codec.stream.video import VIDEO_LIMITS, CodedFrame, VideoReader
@@ -42,7 +43,7 @@ class FrameInfo:
     qp : float
         Mean local QP.
     bits : int
-        Of its section, framing included.
+        Of its section, framing included; its checksum is not.
     skipped, intra : float
         Share of blocks without symbols, and of the area without a motion vector.
     offset : int
@@ -81,6 +82,8 @@ class VideoStreamInfo:
 
     Attributes
     ----------
+    rd_bytes : int
+        Bytes without ancillary sections and checksums.
     sections : tuple of mapping
         `{name, bytes, ancillary, count}` by kind of section; every byte of the stream belongs to one.
     kmac_per_px : float or None
@@ -99,12 +102,12 @@ class VideoStreamInfo:
 
     @property
     def bpp(self) -> float:
-        """Bits per luma pixel, ancillary sections left out."""
+        """Bits per luma pixel, of `rd_bytes`."""
         return 8.0 * self.rd_bytes / max(1, self.header.frame_count * self.header.format.pixels)
 
     @property
     def kbps(self) -> float:
-        """Kilobits per second, ancillary sections left out."""
+        """Kilobits per second, of `rd_bytes`."""
         return 8.0 * self.rd_bytes / max(1, self.header.frame_count) * float(self.header.format.fps) / 1000.0
 
     def bits_by_part(self) -> dict[str, float]:
@@ -118,7 +121,7 @@ class VideoStreamInfo:
         """The object that `tnc info --json` prints."""
         header, video = self.header, self.header.format
         out: dict[str, object] = {
-            "kind": "tcm", "version": 3, "width": video.width_px, "height": video.height_px,
+            "kind": "tcm", "version": VIDEO_VERSION, "width": video.width_px, "height": video.height_px,
             "frames": header.frame_count, "fps": float(video.fps), "bit_depth": video.bit_depth,
             "entropy_id": header.entropy_id.hex(), "synthesis_id": header.synthesis_id.hex(), "qp": header.qp,
             "kmac_per_px": self.kmac_per_px, "bytes": self.stream_bytes, "rd_bytes": self.rd_bytes, "bpp": self.bpp,
@@ -154,10 +157,12 @@ def inspect_video(
         counts: Counter[str] = Counter()
         keys = []
         infos = []
+        checksum_bytes = 0
         for info, coded in _listed(reader, sides=frames and not salvage):
             name = "key_frames" if coded.is_key else "p_frames"
             sizes[name] += coded.bytes
             counts[name] += 1
+            checksum_bytes += coded.bytes - coded.rd_bytes
             keys += [coded.index] if coded.is_key else []
             infos += [info] if info is not None else []
         sections = [_section("header", reader.body_offset, 1)]
@@ -168,8 +173,8 @@ def inspect_video(
         sections += [_section("analysis", rest - index, None, ancillary=True)] if rest > index else []
         sections += [_section("index", index, 1, ancillary=True)] if index else []
         return VideoStreamInfo(
-            reader.header, len(source), len(source) - rest, tuple(keys), tuple(sections), _kmac(reader.header),
-            tuple(infos),
+            reader.header, len(source), len(source) - rest - checksum_bytes, tuple(keys), tuple(sections),
+            _kmac(reader.header), tuple(infos),
         )  # fmt: skip
     finally:
         if file is not None:
@@ -190,7 +195,7 @@ def _listed(reader: VideoReader, *, sides: bool) -> Iterator[tuple[FrameInfo | N
     for coded, known, qp16_map, bits in _sides(reader):
         checksum, motion = coded.header.checksum, known.motion
         yield FrameInfo(
-            coded.index, coded.header.type.letter, float(qp16_map.mean()) / QP_STEPS, 8 * coded.bytes,
+            coded.index, coded.header.type.letter, float(qp16_map.mean()) / QP_STEPS, 8 * coded.rd_bytes,
             1.0 - float(known.coded.mean()), 1.0 if motion is None else float((motion.mode == INTRA).mean()),
             coded.offset, None if checksum is None else f"{checksum:08x}",
             _psnr_db(reader.analysis_of(coded)), {**framing_bits(coded), **bits, "symbols": 8.0 * len(coded.latents)},

@@ -88,6 +88,12 @@ def walk(
     return Decoded(torch.cat(scaled, dim=-1))
 
 
+def no_latents(model: FrameModel, side: FrameSide) -> Memory:
+    """What a frame without any symbol leaves to the next: it is as predicted, and no network need run."""
+    shape = (*side.coded.shape, model.config.y_channels)
+    return Memory(torch.zeros(shape, dtype=torch.int16, device=model.device))
+
+
 def reconstruct(model: FrameModel, decoded: Decoded, prediction: Planes | None, side: FrameSide) -> Planes:
     """Pixels of a frame, exact integers."""
     patches = None if prediction is None else prediction.patches(model.dtype)
@@ -157,6 +163,8 @@ def decode_latents(
 ) -> tuple[Planes, Memory]:  # fmt: skip
     """Decode one frame from its payload, by a source of its own where one is given."""
     with torch.inference_mode():
+        if prediction is not None and not side.coded.any():
+            return prediction, no_latents(model, side)
         decoded = walk(model, prediction, side, memory, source or FromStream(payload))
         return reconstruct(model, decoded, prediction, side), decoded.memory
 

@@ -19,6 +19,7 @@ REFERENCE_NAMES = {
     NEAR | KEPT: "before and kept", FAR | KEPT: "second before and kept",
 }  # fmt: skip
 ENERGY_FLOOR_DB = -30.0
+"""Stands for no energy at all, as in skipped blocks."""
 
 
 def grid_of(format_: VideoFormat, block_px: int = 16) -> tuple[int, int]:
@@ -73,7 +74,11 @@ def mode_grid(coded: np.ndarray, motion: MotionField | None) -> np.ndarray:
 def cost_maps(
     format_: VideoFormat, bits: np.ndarray, current: Planes, prediction: Planes | None, reconstruction: Planes
 ) -> dict[str, BlockMap]:
-    """Maps that only the encoder knows: "bits" of symbols, "residual_energy", "mse" and "psnr" of luma."""
+    """Maps of what coding a frame gave.
+
+    "bits" of symbols, "mse" and "psnr" of luma, which only the encoder knows; in P frames "prediction_error", likewise,
+    and "residual_energy".
+    """
     rows, cols = grid_of(format_)
     error = _luma_mse(current, reconstruction)[:rows, :cols]
     maps = [
@@ -82,12 +87,23 @@ def cost_maps(
         BlockMap("psnr", "PSNR of luma per block", "dB", BLOCK, _psnr(error), color_map="cividis"),
     ]
     if prediction is not None:
-        energy = _luma_mse(current, prediction)[:rows, :cols] / 16
-        energy_db = np.maximum(10 * np.log10(np.maximum(energy, 1e-9)), ENERGY_FLOOR_DB)
-        maps.append(
-            BlockMap("residual_energy", "Energy of the residual of luma", "dB", BLOCK, energy_db, color_map="inferno")
-        )
+        left = _energy_db(format_, current, prediction)
+        maps.append(BlockMap("prediction_error", "Error of the prediction", "dB", BLOCK, left, color_map="inferno"))
+        maps.append(residual_map(format_, prediction, reconstruction))
     return {one.id: one for one in maps}
+
+
+def residual_map(format_: VideoFormat, prediction: Planes, reconstruction: Planes) -> BlockMap:
+    """Map of what the symbols add to the prediction: both sides know it exactly."""
+    energy_db = _energy_db(format_, reconstruction, prediction)
+    return BlockMap("residual_energy", "Energy of the residual", "dB", BLOCK, energy_db, color_map="inferno")
+
+
+def _energy_db(format_: VideoFormat, a: Planes, b: Planes) -> np.ndarray:
+    """Mean squared difference of luma by block, in dB of 8-bit code values squared."""
+    rows, cols = grid_of(format_)
+    energy = _luma_mse(a, b)[:rows, :cols] / 16
+    return np.maximum(10 * np.log10(np.maximum(energy, 1e-9)), ENERGY_FLOOR_DB)
 
 
 def bits_map(format_: VideoFormat, bits: np.ndarray) -> BlockMap:

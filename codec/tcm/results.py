@@ -29,10 +29,10 @@ class FrameRecord:
         Mean local QP.
     base_qp : float
     bits : int
-        Of its section in the stream, framing included; its analysis is not.
+        Of its section in the stream, framing included; checksum and analysis are not, as in all RD figures.
     bits_by_part : mapping of str to float
-        By `PARTS`; whole numbers for headers and checksum, ideal code lengths for the others. Empty at a decoder that
-        does not measure.
+        By `PARTS`, the checksum too; whole numbers for headers and checksum, ideal code lengths for the others. Empty
+        at a decoder that does not measure.
     skipped : float
         Share of the blocks without symbols.
     psnr_y_db, psnr_u_db, psnr_v_db : float or None
@@ -67,7 +67,8 @@ class FinishedFrame:
     frame : Frame
         As every decoder shows it; its index counts in the stream.
     maps : mapping of str to BlockMap
-        "qp", "offset" and its terms, "bits", "mode", "vectors", "residual_energy" and what the lookahead measured.
+        "qp", "offset" and its terms, "bits", "mode", "vectors", "residual_energy", "prediction_error" and what the
+        lookahead measured.
     """
 
     record: FrameRecord
@@ -87,7 +88,7 @@ class VideoEncodeResult:
     format : VideoFormat
     frames, key_frames : int
     bytes, rd_bytes : int
-        Size of the file; without ancillary sections.
+        Size of the file; without ancillary sections and checksums, as RD figures count it.
     bits_by_part : mapping of str to float
         Bits of headers and syntax elements over all frames, ancillary sections as "analysis" and "index".
     qp, lmbda : float
@@ -125,12 +126,12 @@ class VideoEncodeResult:
 
     @property
     def bpp(self) -> float:
-        """Bits per luma pixel, ancillary sections left out."""
+        """Bits per luma pixel, of `rd_bytes`."""
         return 8.0 * self.rd_bytes / (self.frames * self.format.pixels)
 
     @property
     def kbps(self) -> float:
-        """Kilobits per second, ancillary sections left out."""
+        """Kilobits per second, of `rd_bytes`."""
         return 8.0 * self.rd_bytes / self.frames * float(self.format.fps) / 1000.0
 
     @property

@@ -6,12 +6,30 @@ from dataclasses import dataclass, field, replace
 
 from codec.errors import SettingsError
 from codec.quality import QP_MAX, QP_MIN, QP_STEPS, qp_of_lmbda, snap_qp
-from codec.tcm.lookahead.settings import LookaheadSettings
+from codec.tcm.lookahead.settings import Knob, LookaheadSettings
 
 DEFAULT_QP = 32.0
 EFFORTS = (0, 1, 2)
 DEFAULT_EFFORT = 1
 KEY_OFFSET_MAX = 12.0
+
+STRUCTURE_KNOBS = (
+    Knob(
+        "key_offset", "Key frame QP", -KEY_OFFSET_MAX, KEY_OFFSET_MAX, -5.0, 0.25,
+        "QP of key frames minus that of the others", unit="QP", called="key-offset",
+    ),
+    Knob(
+        "keep_interval", "Keep every", 0, 10000, 8, 1,
+        "every how many P frames one is kept as a further reference of those after it; 0: only key frames are",
+        whole=True, unit="P frames", called="keep-interval",
+    ),
+    Knob(
+        "keep_offset", "Kept frame QP", -KEY_OFFSET_MAX, KEY_OFFSET_MAX, 0.0, 0.25,
+        "QP of kept P frames minus that of the others", unit="QP", called="keep-offset",
+    ),
+)  # fmt: skip
+"""Numbers of `VideoEncodeSettings` that shape the structure, in the order of a form."""
+_USUAL = {knob.id: int(knob.default) if knob.whole else knob.default for knob in STRUCTURE_KNOBS}
 
 
 @dataclass(frozen=True)
@@ -51,9 +69,9 @@ class VideoEncodeSettings:
     qp: float | None = None
     lmbda: float | None = None
     lookahead: LookaheadSettings = field(default_factory=LookaheadSettings)
-    key_offset: float = -5.0
-    keep_interval: int = 8
-    keep_offset: float = 0.0
+    key_offset: float = _USUAL["key_offset"]
+    keep_interval: int = int(_USUAL["keep_interval"])
+    keep_offset: float = _USUAL["keep_offset"]
     effort: int = DEFAULT_EFFORT
     first: int = 0
     stop: int | None = None
@@ -65,11 +83,8 @@ class VideoEncodeSettings:
             raise SettingsError("give only one of QP and lambda")
         if self.qp is not None and not QP_MIN <= self.qp <= QP_MAX:
             raise SettingsError(f"QP must lie in {QP_MIN:g}..{QP_MAX:g}, got {self.qp}")
-        for what, offset in (("key", self.key_offset), ("kept", self.keep_offset)):
-            if not -KEY_OFFSET_MAX <= offset <= KEY_OFFSET_MAX:
-                raise SettingsError(f"the offset of {what} frames must lie within {KEY_OFFSET_MAX:g}, got {offset}")
-        if self.keep_interval < 0:
-            raise SettingsError(f"the interval of kept frames must not be negative, got {self.keep_interval}")
+        for knob in STRUCTURE_KNOBS:
+            knob.check(getattr(self, knob.id))
         if self.effort not in EFFORTS:
             raise SettingsError(f"effort must be one of {EFFORTS}, got {self.effort}")
         if self.first < 0 or (self.stop is not None and self.stop <= self.first):

@@ -29,11 +29,12 @@ def coded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_video(frames, VideoFormat(WIDTH, HEIGHT, 8, Fraction(25)), "a.y4m")
     assert cli.main(["encode", "a.y4m", "-o", "a.tcm", "--qp", "30", "--effort", "0", "--maps", "coded"]) == 0
     assert cli.main(["info", "a.tcm", "--maps", "read"]) == 0
+    assert cli.main(["decode", "a.tcm", "-o", "b.y4m", "--maps", "decoded"]) == 0
 
 
 def test_statistics_for_yuview(coded: None) -> None:
     by_type: dict[str, dict[int, dict[tuple[int, ...], list[int]]]] = {}
-    for folder in ("coded", "read"):
+    for folder in ("coded", "read", "decoded"):
         assert [path.name for path in Path(folder).glob("*.csv")] == ["a.csv"], "one file for the clip"
         lines = Path(folder, "a.csv").read_text().splitlines()
         assert lines[1] == f"%;seq-specs;a;0;{WIDTH};{HEIGHT};0;"
@@ -53,9 +54,14 @@ def test_statistics_for_yuview(coded: None) -> None:
         by_type[folder] = found
     assert by_type["read"]["QP_per_block_x100"] == by_type["coded"]["QP_per_block_x100"]
     assert by_type["read"].keys() <= by_type["coded"].keys()
+    more = by_type["decoded"].keys() - by_type["read"].keys()
+    assert {name.split("_x")[0] for name in more} == {"Energy_of_the_residual", "Bits_per_block"}
     assert "Saved_by_inter_prediction_x100_percent" in by_type["coded"]
 
 
 def test_pictures_of_every_frame(coded: None) -> None:
-    for folder in ("coded", "read"):
+    for folder in ("coded", "read", "decoded"):
         assert sorted(path.name for path in Path(folder).glob("qp_*.png")) == [f"qp_{n:05d}.png" for n in range(FRAMES)]
+    energy = [sorted(Path(folder).glob("residual_energy_*.png")) for folder in ("coded", "decoded")]
+    assert [path.name for path in energy[0]] == [path.name for path in energy[1]] != []
+    assert [path.read_bytes() for path in energy[0]] == [path.read_bytes() for path in energy[1]]

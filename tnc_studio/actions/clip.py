@@ -33,6 +33,8 @@ CLIP_ACTIONS: tuple[ActionSpec, ...] = (
     _spec("clip_range_last", "Range ends here", "The range that is looped and coded ends at this frame", "Shift+I",
           icon="range-last"),
     _spec("clip_range_scene", "Range is this scene", "The range is the scene around this frame", "Ctrl+Shift+I"),
+    _spec("clip_match", "Match TCM", "Find the QP, in steps of 1/16, at which TCM has the bytes (or PSNR) of the codec "
+          "in the current pane, and code the range with it", "Ctrl+F5", separator=True),
     _spec("clip_raw_format", "Raw format\u2026", "Say again of what size and format the samples of a .yuv file are",
           separator=True),
 )  # fmt: skip

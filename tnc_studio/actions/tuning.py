@@ -34,7 +34,7 @@ EDIT_ACTIONS: tuple[ActionSpec, ...] = (
     ),
     ActionSpec(
         "copy_command", "Copy command line", "Edit", "Put the equivalent `tnc encode` line on the clipboard",
-        ("Ctrl+Shift+C",), "copy", needs="original", separator=True,
+        ("Ctrl+Shift+C",), "copy", needs="codable", separator=True,
     ),
     ActionSpec(
         "free_blocks", "Free all blocks", "Edit", "Let the encoder choose the branch of every block", (),

@@ -133,6 +133,10 @@ class RivalService(QObject):
         """Whether nothing is due, coded or measured."""
         return not self._idle.isActive() and not self._jobs.busy("rival")
 
+    def shown(self, id_: str) -> Shown | None:
+        """Encode that a rendition shows, if there is one."""
+        return self._shown.get(id_)
+
     def reason(self, id_: str) -> str | None:
         """Why a codec cannot run, if that is known."""
         return self._reasons.get(id_)

@@ -44,6 +44,7 @@ from tnc_studio.services.rivals import RivalService
 from tnc_studio.services.sessions import SessionService
 from tnc_studio.services.tcm import TcmService
 from tnc_studio.services.tcm_files import TcmFiles
+from tnc_studio.services.tcm_match import TcmMatch
 from tnc_studio.services.tnc import TncService
 from tnc_studio.services.trouble import report
 from tnc_studio.services.variants import VariantService
@@ -85,12 +86,13 @@ class Studio:
         self.documents = Documents(self.session, self.jobs, self.factory)
         self.clips = ClipService(self.session, self.jobs)
         self.lookahead = LookaheadService(self.session, self.jobs, self.clips)
-        self.tcm = TcmService(
-            self.session, self.jobs, self.clips, lambda: getattr(self.factory, "device", "auto"), database
-        )
-        self.tcm_files = TcmFiles(self.session, self.jobs, self.clips, lambda: getattr(self.factory, "device", "auto"))
+        self.tcm = TcmService(self.session, self.jobs, self.clips, self._device, database)
+        self.tcm_files = TcmFiles(self.session, self.jobs, self.clips, self._device)
         rivals = clip_anchors() if clip_rivals is None else clip_rivals
         self.rivals = RivalService(self.session, self.jobs, self.clips, self.tcm, rivals, database)
+        self.tcm_match = TcmMatch(
+            self.session, self.jobs, self.clips, self.tcm, self.rivals, self._device, self._take_clip_qp
+        )
         self.tnc = TncService(self.session, self.jobs, self.factory)
         self.plan = PlanService(self.session, self.jobs)
         self.undo_log = UndoLog(time.monotonic)
@@ -118,6 +120,9 @@ class Studio:
         self.tnc.settled.connect(self.anchors.follow)
         self.tnc.settled.connect(self._keep_run)
         self.tnc.settled.connect(self._give_memory_back)
+
+    def _device(self) -> str:
+        return getattr(self.factory, "device", "auto")
 
     def open(self, path: Path) -> None:
         """Open a picture, a clip, a stream or a session."""
@@ -268,12 +273,17 @@ class Studio:
         own = {name: value for name, value in changes.items() if name in {one.name for one in fields(ClipTuning)}}
         ahead = {name: value for name, value in changes.items() if name not in own}
         try:
-            lookahead = replace(clip.lookahead, **ahead)  # type: ignore[arg-type]
+            changed = replace(clip, lookahead=replace(clip.lookahead, **ahead), **own)  # type: ignore[arg-type]
         except CodecError as error:
             report(self.session, error, text)
             self.session.tuning_changed.emit()  # the controls go back to what holds
             return
-        self.edit(text, kind, clip=replace(clip, lookahead=lookahead, **own))  # type: ignore[arg-type]
+        self.edit(text, kind, clip=changed)
+
+    def _take_clip_qp(self, qp: float) -> None:
+        """Code the range at a QP that was found."""
+        self.edit_clip("QP", qp=qp)
+        self.tcm.start()
 
     def use_tuning(self, tuning: Tuning) -> None:
         """Set the whole panel, and encode; one undoable step."""

@@ -23,6 +23,7 @@ from codec.rd.clip_points import measure_clip_point
 from codec.rd.database import RdDatabase
 from codec.rd.rows import RdRow
 from codec.tcm.api import FinishedFrame, VideoEncodeResult, VideoEncodeSettings, encode_video
+from tnc_studio.model.captions import signed
 from tnc_studio.model.clip import FrameRecord, range_name
 from tnc_studio.model.clip_tuning import ClipTuning
 from tnc_studio.model.moment import Totals
@@ -50,10 +51,7 @@ class Asked:
 
     def settings(self, qp: float | None = None) -> VideoEncodeSettings:
         """Settings for the encoder, at another QP if one is given."""
-        first, last = self.span
-        return VideoEncodeSettings(
-            qp=self.tuning.qp if qp is None else qp, lookahead=self.tuning.lookahead, first=first, stop=last + 1
-        )
+        return self.tuning.encode_settings(self.span[0], self.span[1] + 1, qp)
 
     def anchor(self, device: str) -> TcmAnchor:
         """The same as one codec of clips among others, as `tnc rd` has it."""
@@ -311,7 +309,9 @@ def clip_record(finished: FinishedFrame) -> FrameRecord:
 def settings_text(tuning: ClipTuning) -> str:
     """What shapes the curve, in a line; the QP is the place on it."""
     look = tuning.lookahead
-    return f"low delay, CUTree {look.cutree:g}, AQ {look.aq:g}, noise {look.noise:g}, GOP {look.key_max}"
+    parts = [f"low delay, effort {tuning.effort}, CUTree {look.cutree:g}", f"AQ {look.aq:g}", f"noise {look.noise:g}",
+             f"GOP {look.key_max}", f"key QP {signed(tuning.key_offset, 2)}"]  # fmt: skip
+    return ", ".join(parts)
 
 
 def rd_row(result: VideoEncodeResult, anchor: TcmAnchor, picture: str, means: Mapping[str, float | None]) -> RdRow:

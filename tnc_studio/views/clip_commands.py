@@ -37,6 +37,7 @@ def clip_handlers(window: MainWindow) -> dict[str, Callable[[], object]]:
         "clip_range_first": lambda: clip.set_span(clip.frame, max(clip.frame, clip.span[1])),
         "clip_range_last": lambda: clip.set_span(min(clip.frame, clip.span[0]), clip.frame),
         "clip_range_scene": lambda: clip.set_span(*scene_around(session)),
+        "clip_match": window.studio.tcm_match.start,
         "clip_raw_format": lambda: ask_raw_again(window),
     }
 

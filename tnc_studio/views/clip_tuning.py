@@ -1,4 +1,4 @@
-"""`ClipTuningPanel`: QP of TCM, strengths of adaptive QP, CUTree and noise, GOP lengths, the range, what codes it."""
+"""`ClipTuningPanel`: QP and effort of TCM, strengths of adaptive QP, CUTree and noise, structure, range, rivals."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from codec.tcm.lookahead.settings import KNOBS, Knob
+from codec.tcm.settings import DEFAULT_EFFORT, EFFORTS, STRUCTURE_KNOBS
 from tnc_studio.services.studio import Studio
 from tnc_studio.theme.tokens import SPACE_S
 from tnc_studio.views.qp_controls import QpBox, QpSlider
@@ -22,12 +23,15 @@ from tnc_studio.views.rival_section import RivalSection
 from tnc_studio.views.widgets import Section, SectionsPanel, muted_label
 
 STRENGTHS = ("aq", "cutree", "noise")
-MAP_OF = {"aq": "aq_texture", "cutree": "cutree", "noise": "aq_noise"}
-"""Block map that shows what a strength does."""
+EFFORT = Knob(
+    "effort", "Effort", EFFORTS[0], EFFORTS[-1], DEFAULT_EFFORT, 1,
+    "0: short motion search, nearest symbols; 1: rate-distortion optimised symbols; 2: also a long motion search",
+    whole=True,
+)  # fmt: skip
 
 
 class KnobRow(QWidget):
-    """One setting of the lookahead, made from its declaration: a slider with a box, or a box for what is counted.
+    """One setting of the encoder, made from its declaration: a slider with a box, or a box for what is counted.
 
     Parameters
     ----------
@@ -51,7 +55,7 @@ class KnobRow(QWidget):
         if knob.whole:
             self.box = QSpinBox()
             self.box.setRange(int(knob.minimum), int(knob.maximum))
-            self.box.setSuffix(" frames")
+            self.box.setSuffix(f" {knob.unit}" if knob.unit else "")
         else:
             self.box = QDoubleSpinBox()
             self.box.setRange(knob.minimum, knob.maximum)
@@ -71,7 +75,7 @@ class KnobRow(QWidget):
         line.addWidget(self.box, 0, 2)
         line.setColumnStretch(1, 1)
         if self.slider is not None:
-            label.setMinimumWidth(label.fontMetrics().horizontalAdvance("Adaptive QP "))
+            label.setMinimumWidth(label.fontMetrics().horizontalAdvance("Kept frame QP "))
             line.addWidget(self.slider, 0, 1)
 
     def _set(self, value: float) -> None:
@@ -81,9 +85,12 @@ class KnobRow(QWidget):
 
     def refresh(self) -> None:
         """Show the present value."""
-        value = getattr(self._studio.session.tuning.clip.lookahead, self._knob.id)
+        value = self._studio.session.tuning.clip.value(self._knob.id)
         with QSignalBlocker(self.box):
-            self.box.setValue(value)
+            if isinstance(self.box, QSpinBox):
+                self.box.setValue(int(value))
+            else:
+                self.box.setValue(value)
         if self.slider is not None:
             with QSignalBlocker(self.slider):
                 self.slider.setValue(round(value / self._knob.step))
@@ -96,7 +103,7 @@ class ClipTuningPanel(SectionsPanel):
         super().__init__(parent)
         self._studio = studio
         self._session = studio.session
-        self.knobs = {knob.id: KnobRow(studio, knob) for knob in KNOBS}
+        self.knobs = {knob.id: KnobRow(studio, knob) for knob in (*KNOBS, *STRUCTURE_KNOBS, EFFORT)}
         self.rivals = RivalSection(studio)
         self._sections = (
             self._make_quality(), self._make_range(), self.rivals, self._make_strengths(), self._make_structure()
@@ -130,6 +137,7 @@ class ClipTuningPanel(SectionsPanel):
         line.addWidget(self.lmbda, 1)
         section.body.addWidget(self.slider)
         section.body.addLayout(line)
+        section.body.addWidget(self.knobs[EFFORT.id])
         return section
 
     def _make_strengths(self) -> Section:
@@ -152,9 +160,9 @@ class ClipTuningPanel(SectionsPanel):
         return section
 
     def _make_structure(self) -> Section:
-        section = Section("Key frames")
+        section = Section("Structure")
         for id_ in self.knobs:
-            if id_ not in STRENGTHS:
+            if id_ not in (*STRENGTHS, EFFORT.id):
                 section.body.addWidget(self.knobs[id_])
         return section
 

@@ -55,6 +55,13 @@ class RivalSection(Section):
             grid.addWidget(box, row, 1)
             self.fixed[id_] = label, box
         self.body.addWidget(self._fixed)
+        self.match = QPushButton("Match TCM to the pane")
+        self.match.setToolTip(
+            "Find the QP, in steps of 1/16, at which TCM has the bytes (or PSNR) of the codec in the current pane: the "
+            "others' qualities go in whole steps, and miss by some percent"
+        )
+        self.match.clicked.connect(lambda: studio.tcm_match.start())
+        self.body.addWidget(self.match)
         self.curve, self.whose = QPushButton("Measure curves"), QPushButton("TCM and \u2026")
         self.curve.setToolTip(
             "Code the range by TCM and the chosen codecs at several qualities in the background, for plot and BD-rates"

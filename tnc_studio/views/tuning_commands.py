@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QMenu
 
-from codec.commands.line import encode_line
+from codec.commands.line import clip_encode_line, encode_line
 from tnc_studio.model.offsets import BRUSH_SIZE_MAX_PX, BRUSH_SIZE_MIN_PX, BRUSH_STRENGTH_MAX, PLAN, OffsetGrid
 from tnc_studio.model.presets import BUILT_IN
 from tnc_studio.model.session import Session
@@ -106,8 +106,22 @@ def command_line(window: MainWindow) -> str:
     """Line of `tnc encode` that makes the stream of the present settings."""
     session = window.session
     path = session.path or Path("picture.png")
+    if session.on_clip:
+        return clip_command_line(session, path)
     settings = session.tuning.encode_settings()
     return encode_line(settings, path, path.with_suffix(".tnc").name, f"{path.stem}-qp.csv")
+
+
+def clip_command_line(session: Session, path: Path) -> str:
+    """The same for the range of a clip."""
+    (first, last), source = session.clip.span, session.source
+    whole = (first, last) == (0, session.clip.frame_count - 1)
+    settings = session.tuning.clip.encode_settings(0 if whole else first, None if whole else last + 1)
+    raw = None if source is None else source.raw
+    told = {} if raw is None else {
+        "--size": f"{raw.width_px}x{raw.height_px}", "--format": raw.pixel_format, "--fps": str(raw.fps),
+    }  # fmt: skip
+    return clip_encode_line(settings, path, path.with_suffix(".tcm").name, told)
 
 
 def copy_command(window: MainWindow) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 from codec.anchors.search import Search, distance
 from codec.anchors.video.base import Clip, VideoAnchor
 from codec.anchors.video.runs import ClipRun, run_video_anchor
 from codec.jobs import CancelToken, Progress, check, no_progress
+
+NOTHING: Mapping[float, float] = {}
 
 
 class ClipLadder:
@@ -52,8 +55,8 @@ class ClipLadder:
         return min(self.runs, key=lambda run: distance(metric, run.value(metric), target), default=None)
 
     def search(
-        self, clip: Clip, metric: str, target: float, tolerance: float, *, progress: Progress = no_progress,
-        cancel: CancelToken | None = None,
+        self, clip: Clip, metric: str, target: float, tolerance: float, *, known: Mapping[float, float] = NOTHING,
+        progress: Progress = no_progress, cancel: CancelToken | None = None,
     ) -> ClipRun:  # fmt: skip
         """Search the qualities until a figure is within `tolerance` of a target, or as near as they come.
 
@@ -63,14 +66,16 @@ class ClipLadder:
             "bytes", or a PSNR of `codec.metrics.clips.CLIP_METRICS`.
         target, tolerance : float
             In units of the metric.
+        known : mapping of float to float
+            The metric by quality of encodes that others have made: where to look, not what to return.
         """
         search = Search(self.anchor.quality, metric, target)
-        for known in self.runs:
-            search.add(known.quality, known.value(metric))
+        for quality, value in {**known, **{run.quality: run.value(metric) for run in self.runs}}.items():
+            search.add(quality, value)
         while (best := self.nearest(metric, target)) is None or abs(best.value(metric) - target) > tolerance:
             check(cancel)
-            quality = search.next_quality()
-            if quality is None:
+            following = search.next_quality()
+            if following is None:
                 break
-            search.add(quality, self.run(clip, quality, progress=progress, cancel=cancel).value(metric))
+            search.add(following, self.run(clip, following, progress=progress, cancel=cancel).value(metric))
         return best or self.run(clip, self.anchor.quality.usual[0], progress=progress, cancel=cancel)

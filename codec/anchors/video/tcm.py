@@ -15,7 +15,7 @@ from codec.fingerprint import code_fingerprint
 from codec.jobs import CancelToken, Progress, no_progress
 from codec.quality import QP_MAX, QP_MIN, QP_STEPS
 from codec.tcm.lookahead.settings import KNOBS, LookaheadSettings
-from codec.tcm.settings import EFFORTS, VideoEncodeSettings
+from codec.tcm.settings import EFFORTS, STRUCTURE_KNOBS, VideoEncodeSettings
 from codec.video.source import VideoSource
 
 if TYPE_CHECKING:
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 _DEFAULTS = VideoEncodeSettings()
 _LOOKAHEAD = {knob.option: knob for knob in KNOBS}
-_STRUCTURE = {"key-offset": "key_offset", "keep-interval": "keep_interval", "keep-offset": "keep_offset"}
+_STRUCTURE = {knob.option: knob for knob in STRUCTURE_KNOBS}
 
 
 class TcmAnchor(VideoAnchor):
     """TCM at a base QP, in its low-delay structure.
 
-    Streams carry no checksums and no analysis: those of the other codecs carry none either.
+    Streams carry no analysis. Their checksums do not count (`codec.tcm.results`), and prove every decoded picture.
 
     Parameters
     ----------
     settings : VideoEncodeSettings
-        Effort, lookahead and offset of key frames; QP, range of frames, checksums and analysis are set here.
+        Effort, lookahead and structure; QP, range of frames, checksums and analysis are set here.
     device : str
         "auto", "cpu" or "cuda".
     """
@@ -45,7 +45,7 @@ class TcmAnchor(VideoAnchor):
     quality = QualityRange(QP_MIN, QP_MAX, 1 / QP_STEPS, True, "QP", (26, 46, 4))
 
     def __init__(self, settings: VideoEncodeSettings = _DEFAULTS, *, device: str = "auto") -> None:
-        self._encode_settings = replace(settings, qp=None, lmbda=None, first=0, stop=None, checksums=False,
+        self._encode_settings = replace(settings, qp=None, lmbda=None, first=0, stop=None, checksums=True,
                                         analysis=False)  # fmt: skip
         self._device = device
 
@@ -63,7 +63,7 @@ class TcmAnchor(VideoAnchor):
     def _changed(self) -> list[str]:
         settings, usual = self._encode_settings, _DEFAULTS
         values = {name: (getattr(settings.lookahead, knob.id), knob.default) for name, knob in _LOOKAHEAD.items()}
-        values |= {name: (getattr(settings, key), getattr(usual, key)) for name, key in _STRUCTURE.items()}
+        values |= {name: (getattr(settings, knob.id), knob.default) for name, knob in _STRUCTURE.items()}
         texts = [f"{name} {value:g}" for name, (value, default) in values.items() if value != default]
         scales = dict(usual.lookahead.aq_scales.items())
         return texts + [
@@ -90,7 +90,8 @@ class TcmAnchor(VideoAnchor):
         settings = self._encode_settings
         return {
             "quality": float(quality), "structure": self.structure, "effort": settings.effort,
-            **{key: getattr(settings, key) for key in _STRUCTURE.values()}, "lookahead": asdict(settings.lookahead),
+            **{knob.id: getattr(settings, knob.id) for knob in STRUCTURE_KNOBS},
+            "lookahead": asdict(settings.lookahead),
         }  # fmt: skip
 
     def versions(self) -> Mapping[str, str]:
@@ -155,14 +156,14 @@ def tcm_of(options: Sequence[str], *, device: str = "auto") -> TcmAnchor:
             value = float(text if equals else name)
         except ValueError:
             value = None
-        if value is not None and (not math.isfinite(value) or (name == "keep-interval" and value % 1)):
+        if value is not None and not math.isfinite(value):
             value = None
         if value is not None and not equals and value in EFFORTS:
             settings = replace(settings, effort=int(value))
         elif value is not None and equals and name in _STRUCTURE:
-            key = _STRUCTURE[name]
-            changed = {key: int(value) if key == "keep_interval" else value}
-            settings = replace(settings, **changed)  # type: ignore[arg-type]  # the class checks them
+            knob = _STRUCTURE[name]
+            knob.check(value)
+            settings = replace(settings, **{knob.id: int(value) if knob.whole else value})  # type: ignore[arg-type]
         elif value is not None and equals and name in _LOOKAHEAD:
             knob = _LOOKAHEAD[name]
             knob.check(value)

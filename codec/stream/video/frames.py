@@ -12,6 +12,7 @@ from codec.stream.sections import pack_length, unpack_length
 from codec.stream.video.fields import FRAME_CHECKSUM, FRAME_FLAGS, FRAME_QP
 
 _QP, _CHECKSUM = pack_format((FRAME_QP,)), pack_format((FRAME_CHECKSUM,))
+CHECKSUM_BYTES = _CHECKSUM.size
 _TYPE, _LAYER, _HAS_CHECKSUM, _HAS_QP, _ZERO, _KEPT = FRAME_FLAGS.bits
 
 

@@ -18,7 +18,7 @@ from codec.stream.sections import (
     section_name,
 )
 from codec.stream.source import ByteSource
-from codec.stream.video.frames import FrameHeader, FrameType, unpack_frame
+from codec.stream.video.frames import CHECKSUM_BYTES, FrameHeader, FrameType, unpack_frame
 from codec.stream.video.header import VideoHeader, unpack_video_header
 from codec.stream.video.index import KeyPlace, key_before, unpack_index
 from codec.stream.video.limits import VIDEO_LIMITS
@@ -54,6 +54,11 @@ class CodedFrame:
     offset: int
     bytes: int
     analysis_at: int = 0
+
+    @property
+    def rd_bytes(self) -> int:
+        """What RD figures count of it: all but its checksum (see `VideoWriter.rd_bytes`)."""
+        return self.bytes - (0 if self.header.checksum is None else CHECKSUM_BYTES)
 
     @property
     def is_key(self) -> bool:

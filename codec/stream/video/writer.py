@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from codec.stream.analysis import encode_analysis
 from codec.stream.sections import Section, SectionType, pack_section
-from codec.stream.video.frames import FrameHeader, FrameType, pack_frame
+from codec.stream.video.frames import CHECKSUM_BYTES, FrameHeader, FrameType, pack_frame
 from codec.stream.video.header import VideoHeader, pack_video_header
 from codec.stream.video.index import KeyPlace, pack_index
 
@@ -31,7 +31,7 @@ class VideoWriter:
         self._offset = self._start
         self._keys: list[KeyPlace] = []
         self._frames = 0
-        self.ancillary_bytes = 0
+        self.ancillary_bytes = self.checksum_bytes = 0
 
     def _write(self, data: bytes) -> int:
         self._file.write(data)
@@ -56,6 +56,11 @@ class VideoWriter:
     def total_bytes(self) -> int:
         """Size of what is written so far."""
         return self._offset
+
+    @property
+    def rd_bytes(self) -> int:
+        """What RD figures count: all but ancillary sections and checksums, which other codecs' streams lack too."""
+        return self.total_bytes - self.ancillary_bytes - self.checksum_bytes
 
     def add_frame(
         self, kind: FrameType, side: bytes, latents: bytes, *, base_qp16: int | None = None,
@@ -85,6 +90,7 @@ class VideoWriter:
         header = FrameHeader(kind, number, base_qp16, checksum, kept)
         written = self._section(SectionType.FRAME, pack_frame(header, side, latents))
         self._frames += 1
+        self.checksum_bytes += 0 if checksum is None else CHECKSUM_BYTES
         if analysis is not None:
             self.ancillary_bytes += self._section(SectionType.ANALYSIS, encode_analysis(analysis))
         return written

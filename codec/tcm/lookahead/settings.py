@@ -25,6 +25,8 @@ class Knob:
         What it does, as one line.
     whole : bool
         Whether it counts something.
+    unit : str
+        What it counts.
     called : str
         Name of its option, where that is not the id.
     """
@@ -37,6 +39,7 @@ class Knob:
     step: float
     help: str
     whole: bool = False
+    unit: str = ""
     called: str = ""
 
     @property
@@ -66,7 +69,7 @@ KNOBS = (
     ),
     Knob(
         "window", "Lookahead", 1, 250, 40, 1, "frames that the encoder looks ahead", whole=True,
-        called="lookahead",
+        unit="frames", called="lookahead",
     ),
     Knob(
         "scenecut", "Scene cuts", 0, 1, 0.4, 0.05,
@@ -74,11 +77,11 @@ KNOBS = (
     ),
     Knob(
         "key_min", "Shortest GOP", 1, 1000, 25, 1, "frames from a key frame within which a cut must be clearer",
-        whole=True, called="min-keyint",
+        whole=True, unit="frames", called="min-keyint",
     ),
     Knob(
         "key_max", "Longest GOP", 1, 10000, 250, 1, "frames from one key frame to the next at most", whole=True,
-        called="keyint",
+        unit="frames", called="keyint",
     ),
 )  # fmt: skip
 """All of them, in the order of a form."""

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from codec.tcm.motion.field import CELL_PX
-from codec.tcm.motion.interpolate import CHROMA_TAPS, FILTER_SHIFT, LUMA_TAPS, sum_of_taps
+from codec.tcm.motion.interpolate import CHROMA_TAPS, FILTER_SHIFT, LUMA_TAPS, moved_cells, sum_of_taps
 from codec.tcm.planes import PEAK
 
 MARGIN_PX = 24
@@ -21,6 +21,8 @@ CODE_VALUE = 4
 """Working samples per 8-bit code value."""
 LOG_SLOPE = 1.5
 """Bits that a coefficient far above the quantiser costs per factor of two in its energy."""
+PHASES_LIMIT_BYTES = 192 << 20
+"""Largest size of the interpolated planes of one plane: enough for luma of 6 and chroma of 3 megapixels."""
 DCT_SCALE = 508
 """The DCT matrix as integers, so that sums below 2^24 are exact in float32 and no thread count changes a decision."""
 
@@ -63,30 +65,40 @@ def cells_of(plane: torch.Tensor, side: int) -> torch.Tensor:
 
 
 class Reference:
-    """One plane of a reference, ready to be read at any quarter (chroma: eighth) position by many cells at once."""
+    """One plane of a reference, ready to be read at any quarter (chroma: eighth) position by many cells at once.
+
+    All its interpolated planes are made at once, unless they would take more than `PHASES_LIMIT_BYTES`: then cells are
+    interpolated when they are read, which takes longer and gives the same.
+    """
 
     def __init__(self, plane: torch.Tensor, luma: bool) -> None:
         """`plane`: `(H, W)` int32."""
         taps = LUMA_TAPS if luma else CHROMA_TAPS
+        self._plane, self._luma = plane, luma
         self._side = CELL_PX if luma else CELL_PX // 2
         self._phases = len(taps)
         self._size = plane.shape[0], plane.shape[1]
-        planes = phase_planes(plane, taps)
-        self._stride = planes.shape[3]
-        self._area = planes.shape[2] * planes.shape[3]
-        self._windows = planes.reshape(-1).unfold(0, self._side, 1)
         rows, cols = self._size[0] // self._side, self._size[1] // self._side
         number = torch.arange(rows * cols, device=plane.device)
         self._top = torch.div(number, cols, rounding_mode="floor") * self._side
         self._left = number % cols * self._side
-        self._lines = torch.arange(self._side, device=plane.device) * self._stride
+        self._windows: torch.Tensor | None = None
+        if 2 * plane.numel() * len(taps) ** 2 <= PHASES_LIMIT_BYTES:
+            planes = phase_planes(plane, taps)
+            self._stride = planes.shape[3]
+            self._area = planes.shape[2] * planes.shape[3]
+            self._windows = planes.reshape(-1).unfold(0, self._side, 1)
+            self._lines = torch.arange(self._side, device=plane.device) * self._stride
 
-    def cells(self, vectors: torch.Tensor) -> torch.Tensor:
-        """`(N, side * side)` int16: every cell of the picture from where its vector (`(N, 2)` int64) points."""
+    def cells(self, vectors: torch.Tensor, band: slice = slice(None)) -> torch.Tensor:
+        """`(N, side * side)` int16: cells of the picture (or of a band) from where their vectors (`(N, 2)`) point."""
         unit, edge = self._phases, MARGIN_PX
-        dx, dy = vectors[:, 0], vectors[:, 1]
-        top = (self._top + torch.div(dy, unit, rounding_mode="floor")).clamp(-edge, self._size[0] + edge - self._side)
-        left = (self._left + torch.div(dx, unit, rounding_mode="floor")).clamp(-edge, self._size[1] + edge - self._side)
+        if self._windows is None:
+            cells = moved_cells(self._plane, self._top[band], self._left[band], vectors, self._luma)
+            return cells.flatten(0, 1).T.to(torch.int16)
+        (dx, dy), height, width = vectors.T, *self._size
+        top = (self._top[band] + torch.div(dy, unit, rounding_mode="floor")).clamp(-edge, height + edge - self._side)
+        left = (self._left[band] + torch.div(dx, unit, rounding_mode="floor")).clamp(-edge, width + edge - self._side)
         phase = (dy % unit) * unit + dx % unit
         start = phase * self._area + (top + edge) * self._stride + left + edge
         lines = (start[:, None] + self._lines).reshape(-1)
@@ -122,9 +134,9 @@ class BitCost:
         factor = math.log(2) / LOG_SLOPE * weight / (CODE_VALUE * DCT_SCALE * side / CELL_PX) ** 2
         self._scale = torch.sqrt(lmbda * factor)[:, None]
 
-    def __call__(self, difference: torch.Tensor) -> torch.Tensor:
-        """`(N,)` bits of residual cells `(N, side^2)`."""
-        x = (difference.to(torch.float32) @ self._matrix).mul_(self._scale)
+    def __call__(self, difference: torch.Tensor, band: slice) -> torch.Tensor:
+        """`(N,)` bits of residual cells `(N, side^2)`, which are these of the picture's."""
+        x = (difference.to(torch.float32) @ self._matrix).mul_(self._scale[band])
         terms = x.square_().add_(1.0)
         # One logarithm for four terms: their product stays far below the float32 limit.
         four = terms.view(terms.shape[0], 4, -1).prod(1)

@@ -36,6 +36,8 @@ PLANAR_REACH_PX = 64
 """How far an intra sample looks for samples of other leaves, in samples of its plane."""
 _PLANAR_ONE = 5040
 _CHUNK_CELLS = 4096
+_BAND_SAMPLES = 1 << 22
+"""Samples that are filled at a time: what that needs does not grow with the plane."""
 
 
 def predict(references: Mapping[int, Planes], field: MotionField) -> Planes:
@@ -111,21 +113,41 @@ def compensate(plane: torch.Tensor, vectors: torch.Tensor, luma: bool) -> torch.
     luma : bool
         Cells of 8x8 samples and quarters, or of 4x4 and eighths.
     """
+    side = CELL_PX if luma else CELL_PX // 2
+    rows, cols = vectors.shape[:2]
+    number = torch.arange(rows * cols, device=plane.device)
+    top, left = torch.div(number, cols, rounding_mode="floor") * side, number % cols * side
+    cells = moved_cells(plane, top, left, vectors.reshape(-1, 2), luma)
+    return cells.reshape(side, side, rows, cols).permute(2, 0, 3, 1).reshape(plane.shape)
+
+
+def moved_cells(
+    plane: torch.Tensor, top: torch.Tensor, left: torch.Tensor, vectors: torch.Tensor, luma: bool
+) -> torch.Tensor:
+    """`(side, side, N)` int32: cells from where their vectors point.
+
+    Parameters
+    ----------
+    plane, luma
+        As in `compensate`.
+    top, left : torch.Tensor
+        `(N,)` int64: where the cells are.
+    vectors : torch.Tensor
+        `(N, 2)` int64.
+    """
     taps, unit, side = (LUMA_TAPS, QUARTERS, CELL_PX) if luma else (CHROMA_TAPS, 2 * QUARTERS, CELL_PX // 2)
     table = torch.tensor(taps, dtype=torch.int32, device=plane.device).T.contiguous()
     length = len(taps[0])
     before = length // 2 - 1
     height, width = plane.shape
-    rows, cols = vectors.shape[:2]
-    number = torch.arange(rows * cols, device=plane.device)
-    dx, dy = vectors.reshape(-1, 2).T
-    top = torch.div(number, cols, rounding_mode="floor") * side + torch.div(dy, unit, rounding_mode="floor") - before
-    left = number % cols * side + torch.div(dx, unit, rounding_mode="floor") - before
+    dx, dy = vectors.T
+    top = top + torch.div(dy, unit, rounding_mode="floor") - before
+    left = left + torch.div(dx, unit, rounding_mode="floor") - before
     steps = torch.arange(side + length - 1, device=plane.device)[:, None]
     flat = plane.reshape(-1)
-    cells = plane.new_empty((side, side, rows * cols))
+    cells = plane.new_empty((side, side, len(vectors)))
     # Cells lie along the last axis, so that every step below is one long vector operation.
-    for start in range(0, rows * cols, _CHUNK_CELLS):
+    for start in range(0, len(vectors), _CHUNK_CELLS):
         part = slice(start, start + _CHUNK_CELLS)
         row_of = (top[part] + steps).clamp_(0, height - 1) * width
         col_of = (left[part] + steps).clamp_(0, width - 1)
@@ -134,7 +156,7 @@ def compensate(plane: torch.Tensor, vectors: torch.Tensor, luma: bool) -> torch.
         lines = sum_of_taps([window[:, k : k + side] for k in range(length)], across)
         total = sum_of_taps([lines[k : k + side] for k in range(length)], down)
         cells[:, :, part] = ((total + (1 << (FILTER_SHIFT - 1))) >> FILTER_SHIFT).clamp_(0, PEAK)
-    return cells.reshape(side, side, rows, cols).permute(2, 0, 3, 1).reshape(height, width)
+    return cells
 
 
 def sum_of_taps(samples: list[torch.Tensor], taps: torch.Tensor) -> torch.Tensor:
@@ -161,6 +183,17 @@ def fill_planar(plane: torch.Tensor, intra: torch.Tensor, side: int) -> None:
         Samples per cell and side.
     """
     hole = samples_of(intra, side)
+    rows = max(PLANAR_REACH_PX, _BAND_SAMPLES // plane.shape[1])
+    for top in range(0, plane.shape[0], rows):
+        first, last = max(0, top - PLANAR_REACH_PX), min(plane.shape[0], top + rows + PLANAR_REACH_PX)
+        if bool(hole[top : top + rows].any()):
+            # What is filled already lies in holes, of which nothing is read.
+            filled = _filled(plane[first:last], hole[first:last])
+            plane[top : top + rows] = filled[top - first : top - first + rows]
+
+
+def _filled(plane: torch.Tensor, hole: torch.Tensor) -> torch.Tensor:
+    """The plane with its holes filled."""
     total = torch.zeros_like(plane)
     weights = torch.zeros_like(plane)
     for dim in (0, 1):
@@ -178,4 +211,4 @@ def fill_planar(plane: torch.Tensor, intra: torch.Tensor, side: int) -> None:
             total += weight * plane.gather(dim, found.clamp(0, size - 1))
             weights += weight
     filled = (total + (weights >> 1)) // weights.clamp(min=1)
-    plane.copy_(torch.where(hole, torch.where(weights > 0, filled, GREY), plane))
+    return torch.where(hole, torch.where(weights > 0, filled, GREY), plane)

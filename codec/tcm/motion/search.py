@@ -127,16 +127,21 @@ class _Decision:
     def _cheapest(self, vectors: dict[int, torch.Tensor], level: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Cost of every leaf of a level with the references that suit it best, and which those are."""
         picture = self.picture
-        single, rates = {}, {}
+        by_cell, rates = {}, {}
         for ref, grid in vectors.items():
-            single[ref] = self.searches[ref].cells(picture.to_cells(grid, level))
+            by_cell[ref] = picture.to_cells(grid, level)
             near = torch.stack(neighbours(grid))
             merged = (near == grid).all(-1).any(0)
             rates[ref] = torch.where(merged, MERGE_BITS, vector_bits(grid - near.median(0).values))
         chosen = torch.full(rates[NEAR].shape, NEAR, dtype=torch.int64, device=picture.device)
         least = torch.full(chosen.shape, torch.inf, device=picture.device)
-        for ref, predicted in with_pairs(single).items():
-            cost = picture.to_leaves(picture.bits(predicted), level)
+        bits: dict[int, list[torch.Tensor]] = {}
+        for band in picture.bands:
+            single = {ref: self.searches[ref].cells(cells[band], band) for ref, cells in by_cell.items()}
+            for ref, predicted in with_pairs(single).items():
+                bits.setdefault(ref, []).append(picture.bits(predicted, band))
+        for ref, parts in bits.items():
+            cost = picture.to_leaves(torch.cat(parts), level)
             cost = cost + sum(rate for one, rate in rates.items() if one & ref) + self._ref_bits(ref)
             chosen = torch.where(cost < least, ref, chosen)
             least = torch.minimum(cost, least)
@@ -145,42 +150,51 @@ class _Decision:
     def _ref_bits(self, ref: int) -> float:
         return 0.0 if len(self.searches) == 1 else REF_BITS[ref != NEAR]
 
-    def _leaf_bits(self, tree: Tree, cells: dict[int, Cells]) -> torch.Tensor:
-        """Estimated bits of the residual of every cell's leaf, predicted from these cells by reference."""
-        ref = tree.ref.reshape(-1, 1)
+    def _leaf_bits(self, tree: Tree, cells: dict[int, Cells], band: slice) -> torch.Tensor:
+        """Estimated bits of the residual of the leaves of a band, by cell, predicted from these cells by reference."""
+        ref = tree.ref.reshape(-1, 1)[band]
         predicted: Cells = []
         for one, planes in with_pairs(cells).items():
             if not predicted:
                 predicted = planes
             else:
                 predicted = [torch.where(ref == one, x, y) for x, y in zip(planes, predicted, strict=True)]
-        return tree.sum(self.picture.bits(predicted))
+        return tree.sum(self.picture.bits(predicted, band), band)
 
-    def _cells(self, tree: Tree) -> dict[int, Cells]:
-        return {ref: search.cells(tree.vectors[ref].reshape(-1, 2)) for ref, search in self.searches.items()}
+    def _cells(self, tree: Tree, band: slice) -> dict[int, Cells]:
+        vectors = {ref: tree.vectors[ref].reshape(-1, 2)[band] for ref in self.searches}
+        return {ref: search.cells(vectors[ref], band) for ref, search in self.searches.items()}
 
     def polish(self, tree: Tree, ref: int, turn: int) -> None:
         """Every second leaf tries its neighbours' vectors and their median, at what a vector costs beside them."""
-        near, there = tree.neighbours(ref)
+        near, there = (values.flatten(1, 2) for values in tree.neighbours(ref))
+        parts = [self._polished(tree, ref, band, near[:, band], there[:, band]) for band in self.picture.bands]
+        best = torch.cat(parts).reshape(tree.vectors[ref].shape)
+        tree.vectors[ref] = torch.where((tree.turn == turn)[..., None], best, tree.vectors[ref])
+
+    def _polished(self, tree: Tree, ref: int, band: slice, near: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
+        """Best vectors `(N, 2)` of a band's leaves, by cell; `near` `(4, N, 2)` and `there` `(4, N)` of its cells."""
         middle = near.median(0).values
-        cells = self._cells(tree)
+        cells = self._cells(tree, band)
 
         def cost(vectors: torch.Tensor) -> torch.Tensor:
             known = ((near == vectors).all(-1) & there).any(0)
             bits = torch.where(known, MERGE_BITS, vector_bits(vectors - middle))
-            return self._leaf_bits(tree, cells | {ref: self.searches[ref].cells(vectors.reshape(-1, 2))}) + bits
+            return self._leaf_bits(tree, cells | {ref: self.searches[ref].cells(vectors, band)}, band) + bits
 
-        best, least = tree.vectors[ref], cost(tree.vectors[ref])
+        best = tree.vectors[ref].reshape(-1, 2)[band]
+        least = cost(best)
         for candidate in (*near, middle):
             bits = cost(candidate)
             better = bits < least
             best, least = torch.where(better[..., None], candidate, best), torch.where(better, bits, least)
-        tree.vectors[ref] = torch.where((tree.turn == turn)[..., None], best, tree.vectors[ref])
+        return best
 
     def reject_intra(self, tree: Tree, shown: Planes) -> None:
         """Leaves whose real intra prediction, as shown, is worse than their vectors' become inter."""
-        intra = tree.sum(self.picture.bits(self.picture.cells(shown))) + INTRA_BITS
-        inter = self._leaf_bits(tree, self._cells(tree))
+        shape, picture = tree.level.shape, self.picture
+        intra = tree.sum(picture.bits_of(shown)).reshape(shape) + INTRA_BITS
+        inter = picture.by_band(lambda band: self._leaf_bits(tree, self._cells(tree, band), band)).reshape(shape)
         for ref in self.searches:
             near, _ = tree.neighbours(ref)
             bits = vector_bits(tree.vectors[ref] - near.median(0).values)

@@ -52,10 +52,10 @@ class Tree:
         """`(rows, cols)` 0 or 1: leaves of one size that touch have different ones."""
         return ((self._rows >> self.level) + (self._cols >> self.level)) & 1
 
-    def sum(self, values: torch.Tensor) -> torch.Tensor:
-        """`(rows, cols)` sums over the leaf of each cell, from one value per cell in a row."""
-        total = torch.zeros_like(values).index_add_(0, self._leaf, values)
-        return total[self._leaf].reshape(self.level.shape)
+    def sum(self, values: torch.Tensor, band: slice = slice(None)) -> torch.Tensor:
+        """Sums over the leaf of each cell, from one value per cell, all in a row; of a band that cuts no leaf."""
+        leaf = self._leaf[band] - (band.start or 0)
+        return torch.zeros_like(values).index_add_(0, leaf, values)[leaf]
 
     def uses(self, ref: int) -> torch.Tensor:
         """`(rows, cols)` booleans: cells that are predicted from a reference, alone or together with another."""

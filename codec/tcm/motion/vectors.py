@@ -43,9 +43,9 @@ class VectorSearch:
         self._reference = reference
         self._planes = [Reference(plane, index == 0) for index, plane in enumerate(reference.all)]
 
-    def cells(self, vectors: torch.Tensor) -> list[torch.Tensor]:
-        """Predicted cells of all planes, `(N, 64)` and twice `(N, 16)` int16; `vectors` `(N, 2)` by cell."""
-        return [plane.cells(vectors) for plane in self._planes]
+    def cells(self, vectors: torch.Tensor, band: slice) -> list[torch.Tensor]:
+        """Predicted cells of all planes in a band, `(N, 64)` and twice `(N, 16)` int16; `vectors` `(N, 2)` by cell."""
+        return [plane.cells(vectors, band) for plane in self._planes]
 
     def run(self, previous: torch.Tensor | None) -> dict[int, torch.Tensor]:
         """`(rows, cols, 2)` int64 vectors by level.
@@ -67,14 +67,20 @@ class VectorSearch:
 
     def _by_difference(self, vectors: torch.Tensor, level: int) -> torch.Tensor:
         """Absolute luma differences in the unit of bits."""
-        picture = self.picture
-        cells = self._planes[0].cells(picture.to_cells(vectors, level))
-        return picture.to_leaves((cells - picture.luma).abs().float().sum(1) * picture.per_difference, level)
+        picture, luma = self.picture, self._planes[0]
+        by_cell = picture.to_cells(vectors, level)
+
+        def differences(band: slice) -> torch.Tensor:
+            return (luma.cells(by_cell[band], band) - picture.luma[band]).abs().float().sum(1)
+
+        return picture.to_leaves(picture.by_band(differences) * picture.per_difference, level)
 
     def _by_bits(self, vectors: torch.Tensor, level: int) -> torch.Tensor:
         """Estimated bits of the luma residual."""
-        picture = self.picture
-        return picture.to_leaves(picture.luma_bits(self._planes[0].cells(picture.to_cells(vectors, level))), level)
+        picture, luma = self.picture, self._planes[0]
+        by_cell = picture.to_cells(vectors, level)
+        bits = picture.by_band(lambda band: picture.luma_bits(luma.cells(by_cell[band], band), band))
+        return picture.to_leaves(bits, level)
 
     def _candidates(self, previous: torch.Tensor | None) -> list[torch.Tensor]:
         """Vector grids by cell: zero, the coarse search, what is known from the frame before."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 import torch
 
+from codec.tcm.motion import costs, interpolate, picture
 from codec.tcm.motion.field import FAR, INTER, INTRA, KEPT, LOG2_SIZES, NEAR, MotionField
 from codec.tcm.motion.interpolate import predict
 from codec.tcm.motion.search import PRESETS, SearchOptions, search_motion
@@ -128,6 +130,26 @@ def test_threads_change_nothing() -> None:
             fields.append(search_motion(current, {NEAR: reference}, qp_map(128, 192), None, PRESETS["fast"]))
     assert (fields[0].vectors == fields[1].vectors).all()
     assert (fields[0].log2_size == fields[1].log2_size).all()
+
+
+def test_bands_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large pictures are searched in parts, and interpolated where they are read: the field is the same."""
+    wide = texture(320, 256, 4)
+    current = planes_of(wide[64:256, :192].copy())
+    references = {ref: planes_of(wide[64 + dy : 256 + dy, dx : 192 + dx].copy()) for ref, dx, dy in
+                  ((NEAR, 9, 5), (KEPT, 30, -20))}  # fmt: skip
+    current.y[70:120, 40:100] = 300
+    whole = search_motion(current, references, qp_map(192, 192))
+    predicted = predict(references, whole)
+    monkeypatch.setattr(picture, "BAND_CELLS", 1)
+    monkeypatch.setattr(costs, "PHASES_LIMIT_BYTES", 0)
+    monkeypatch.setattr(interpolate, "_BAND_SAMPLES", 1)
+    parts = search_motion(current, references, qp_map(192, 192))
+    assert len(picture.bands_of(24, 24)) == 3
+    assert {INTER, INTRA} == set(np.unique(whole.mode))
+    for name in ("log2_size", "mode", "ref", "vectors", "far_vectors", "kept_vectors"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
+    assert all(torch.equal(a, b) for a, b in zip(predicted.all, predict(references, parts).all, strict=True))
 
 
 def test_two_references_are_averaged_where_that_helps() -> None:

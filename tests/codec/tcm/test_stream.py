@@ -17,10 +17,13 @@ from codec.stream.video import VIDEO_LIMITS, CodedFrame, VideoReader, resync
 from codec.stream.video.header import pack_video_header
 from codec.stream.video.index import KeyPlace, pack_index
 from codec.stream.video.reader import LostFrames
+from codec.tcm import latents
 from codec.tcm.decoder import VideoDecoder
 from codec.tcm.encoder import encode_video
+from codec.tcm.frame_encoder import FrameEncoder
 from codec.tcm.info import inspect_video, side_maps
 from codec.tcm.lookahead.settings import LookaheadSettings
+from codec.tcm.maps import ENERGY_FLOOR_DB
 from codec.tcm.models import TcmModel
 from codec.tcm.results import FinishedFrame
 from codec.tcm.settings import VideoEncodeSettings
@@ -104,7 +107,10 @@ def test_bits_add_up(clip: tuple[bytes, list[FinishedFrame]]) -> None:
     assert sum(int(str(section["bytes"])) for section in info.sections) == len(stream) == info.stream_bytes
     for known, done in zip(info.frames, finished, strict=True):
         assert (known.bits, known.type, known.qp) == (done.record.bits, done.record.type, done.record.qp)
-        assert sum(done.record.bits_by_part.values()) == pytest.approx(known.bits, abs=80)
+        assert sum(done.record.bits_by_part.values()) == pytest.approx(known.bits + 32, abs=80)
+    checksums = 4 * FRAMES
+    ancillary = sum(int(str(section["bytes"])) for section in info.sections if section["ancillary"])
+    assert info.rd_bytes == len(stream) - ancillary - checksums
     assert info.to_json()["kind"] == "tcm"
     assert info.to_json()["frames"] == FRAMES
 
@@ -115,6 +121,51 @@ def test_maps_of_stream_and_encoder_agree(clip: tuple[bytes, list[FinishedFrame]
         assert index == done.record.index
         for name in ("qp", "mode", *(("vectors",) if done.record.type == "P" else ())):
             np.testing.assert_array_equal(maps[name].values, done.maps[name].values)
+
+
+def test_the_decoder_maps_the_energy_of_the_residual_as_the_encoder_does(
+    clip: tuple[bytes, list[FinishedFrame]], tiny: TcmModel
+) -> None:
+    stream, finished = clip
+    skipped = 0
+    with VideoDecoder(stream, device="cpu", model=tiny) as decoder:
+        for got, done in zip(decoder.frames(), finished, strict=True):
+            assert ("residual_energy" in got.maps) == (done.record.type == "P")
+            if done.record.type == "P":
+                energy_db = got.maps["residual_energy"].values
+                np.testing.assert_array_equal(energy_db, done.maps["residual_energy"].values)
+                modes = got.maps["mode"].values[::2, ::2]
+                assert (energy_db[modes == 0] == ENERGY_FLOOR_DB).all()
+                skipped += int((modes == 0).sum())
+    assert skipped
+
+
+def test_a_frame_listens_to_the_token_of_its_own_call(clip: tuple[bytes, list[FinishedFrame]], tiny: TcmModel) -> None:
+    stream, finished = clip
+    whole = planes([f.frame for f in finished])
+    first, second = CancelToken(), CancelToken()
+    with VideoDecoder(stream, device="cpu", model=tiny) as decoder:
+        decoder.frame(0, first)
+        first.cancel()
+        assert planes([decoder.frame(1, second).frame]) == [whole[1]]
+        second.cancel()
+        with pytest.raises(Cancelled):
+            decoder.frame(2, second)
+        assert planes([decoder.frame(2).frame]) == [whole[2]]
+
+
+def test_frames_without_a_symbol_are_as_predicted(
+    tiny: TcmModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No network runs for them, and the next frame is not told otherwise."""
+    monkeypatch.setattr(FrameEncoder, "choose_coded", lambda self: np.zeros_like(self.side.coded))
+    done: list[FinishedFrame] = []
+    encode_video(Moving(), tmp_path / "a.tcm", replace(SETTINGS, stop=4), model=tiny, on_frame=done.append)
+    walked: list[bool] = []
+    walk = latents.walk
+    monkeypatch.setattr(latents, "walk", lambda *args: (walked.append(True), walk(*args))[1])
+    assert decoded((tmp_path / "a.tcm").read_bytes(), tiny) == planes([f.frame for f in done])
+    assert len(walked) == sum(f.record.type == "I" for f in done)
 
 
 def test_a_damaged_frame_costs_its_group(clip: tuple[bytes, list[FinishedFrame]], tiny: TcmModel) -> None:
@@ -138,7 +189,7 @@ def test_a_picture_that_is_not_the_encoders_is_noticed(clip: tuple[bytes, list[F
     stream, _ = clip
     frames = inspect_video(stream, frames=True).frames
     at = frames[0].offset
-    length = frames[0].bits // 8
+    length = frames[0].bits // 8 + 4  # `bits` leaves the checksum of the picture out
     section = bytearray(stream[at : at + length - 4])
     section[5] ^= 1  # a bit of the picture's checksum: type, length (2), flags and number come first
     repaired = bytes(section) + google_crc32c.value(bytes(section)).to_bytes(4, "little")
@@ -296,6 +347,7 @@ def test_rates_leave_out_what_is_no_video(tiny: TcmModel, tmp_path: Path) -> Non
     assert (info.rd_bytes, info.bpp, info.kbps) == (noted.rd_bytes, noted.bpp, noted.kbps)
     ancillary = {str(s["name"]): int(str(s["bytes"])) for s in info.sections if s["ancillary"]}
     assert set(ancillary) == {"analysis", "index"}
-    assert sum(ancillary.values()) == noted.bytes - noted.rd_bytes
-    assert plain.bytes == plain.rd_bytes + ancillary["index"]
+    checksums = 4 * noted.frames
+    assert sum(ancillary.values()) == noted.bytes - noted.rd_bytes - checksums
+    assert plain.bytes == plain.rd_bytes + ancillary["index"] + checksums
     assert VideoEncodeSettings().analysis is False

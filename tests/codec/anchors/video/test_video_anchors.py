@@ -146,13 +146,13 @@ def test_versions(id_: str) -> None:
         ("vvenc:quick", "vvenc has no preset 'quick' (medium, faster"),
         ("tcm:3", "TCM has no option '3' (an effort of 0 to 2, or NAME=VALUE of aq, cutree, noise, lookahead, "),
         ("tcm:default", "TCM has no option 'default'"),
-        ("tcm:keep-interval=2.5", "TCM has no option 'keep-interval=2.5'"),
+        ("tcm:keep-interval=2.5", "Keep every must be a whole number in 0..10000, got 2.5"),
         ("tcm:keep-interval=inf", "TCM has no option 'keep-interval=inf'"),
         ("tcm:cutree=nan", "TCM has no option 'cutree=nan'"),
         ("tcm:cutree=much", "TCM has no option 'cutree=much'"),
         ("tcm:cutree=9", "CUTree must be a number in 0..3, got 9"),
         ("tcm:lookahead=0", "Lookahead must be a whole number in 1..250, got 0"),
-        ("tcm:key-offset=40", "the offset of key frames must lie within 12"),
+        ("tcm:key-offset=40", "Key frame QP must be a number in -12..12, got 40"),
     ],
 )
 def test_unknown_names_give_one_line(spec: str, says: str) -> None:
