@@ -42,7 +42,7 @@ def test_a_decoder_counts_the_bits_that_the_encoder_counted(
         assert set(found) == set(counted) <= set(PARTS)
         assert found == pytest.approx(counted, abs=1e-6)
         assert np.allclose(decoded.maps["bits"].values, coded.maps["bits"].values)
-        assert abs(sum(found.values()) - found["checksum"] - decoded.record.bits) < 200  # ideal lengths, and whole bytes
+        assert abs(sum(found.values()) - found["checksum"] - decoded.record.bits) < 200  # ideal lengths
 
 
 def test_info_tells_side_information_and_symbols_apart_without_decoding(
