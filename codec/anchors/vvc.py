@@ -7,9 +7,10 @@ import numpy as np
 from codec.anchors.base import Anchor, QualityRange, check_input
 from codec.anchors.ffmpeg import decode_frame, encode_raw, ffmpeg_version, missing
 from codec.anchors.padding import Crop, cut, pad, unwrap, wrap
+from codec.anchors.yuv import to_rgb
 from codec.errors import AnchorError
 from codec.jobs import CancelToken
-from codec.picture import Picture, to_samples, ycbcr_to_rgb
+from codec.picture import Picture, to_samples
 
 PRESETS = ("faster", "fast", "medium", "slow", "slower")
 SMALLEST_PX = 64
@@ -92,5 +93,4 @@ class VvcAnchor(Anchor):
         planes = cut(np.stack(decoded), crop)
         if crop is not None and crop.grey:
             return Picture.from_array(to_samples(planes[0] * (255 / _PEAK_16)))
-        rgb = ycbcr_to_rgb(planes.transpose(1, 2, 0).astype(np.float64), _PEAK_16)
-        return Picture.from_array(to_samples(rgb * (255 / _PEAK_16)))
+        return to_rgb(tuple(planes), _PEAK_16)

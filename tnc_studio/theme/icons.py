@@ -26,7 +26,7 @@ def _pixmap(svg: str, color: str, ratio: float) -> QPixmap:
 
 
 def icon(name: str) -> QIcon:
-    """Icon `resources/icons/<name>.svg` in the tint of the current theme, with a disabled variant."""
+    """Icon `resources/icons/<name>.svg` in the tint of the current theme, disabled and selected rows included."""
     tokens = current()
     key = (name, tokens.name)
     if key not in _cache:
@@ -38,5 +38,6 @@ def icon(name: str) -> QIcon:
         for ratio in sorted({1.0, 2.0, device_ratio}):
             made.addPixmap(_pixmap(_sources[name], tokens.text, ratio), QIcon.Mode.Normal)
             made.addPixmap(_pixmap(_sources[name], tokens.disabled, ratio), QIcon.Mode.Disabled)
+            made.addPixmap(_pixmap(_sources[name], tokens.on_accent, ratio), QIcon.Mode.Selected)
         _cache[key] = made
     return _cache[key]

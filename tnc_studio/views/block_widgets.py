@@ -132,6 +132,8 @@ class ErrorHistogram(QWidget):
                     painter.drawLine(round(left), round(last), round(left), round(y))
                 painter.drawLine(round(left), round(y), round(left + step), round(y))
                 last = y
+        if len(colors) == 3:
+            self._paint_channel_names(painter, area, line)
         painter.setPen(self.palette().color(self.foregroundRole()))
         numbers = QRectF(area.left(), area.bottom() + SPACE_XS / 2, area.width(), line)
         for text, side in (
@@ -140,3 +142,9 @@ class ErrorHistogram(QWidget):
         ):  # fmt: skip
             painter.drawText(numbers, int(side), text)
         painter.end()
+
+    def _paint_channel_names(self, painter: QPainter, area: QRectF, line: int) -> None:
+        for place, (name, color) in enumerate(zip("RGB", CHANNELS, strict=True)):
+            painter.setPen(QColor(color))
+            corner = QRectF(area.left() + SPACE_XS + place * line, area.top() + 1, line, line)
+            painter.drawText(corner, int(Qt.AlignmentFlag.AlignLeft), name)

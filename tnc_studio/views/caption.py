@@ -22,7 +22,7 @@ from tnc_studio.model.session import Session
 from tnc_studio.model.settings import OWN, Follow, anchor_of, own_follow
 from tnc_studio.theme.codec_colors import codec_color
 from tnc_studio.theme.tokens import SPACE_M, SPACE_S, SPACE_XS
-from tnc_studio.views.widgets import ElidedLabel, Swatch, scaled_font
+from tnc_studio.views.widgets import ElidedLabel, Swatch, scaled_font, screen_factor
 
 BLIND_NAMES = ("Left", "Right")
 NAME_SCALE, FIGURES_SCALE, STAGE_SCALE = 1.1, 1.0, 1.5
@@ -113,7 +113,7 @@ class PaneCaption(QFrame):
         return button
 
     def _set_fonts(self) -> None:
-        scale = STAGE_SCALE if self._on_stage else 1.0
+        scale = STAGE_SCALE * screen_factor(self) if self._on_stage else 1.0
         self.name.setFont(scaled_font(self, NAME_SCALE * scale, bold=True))
         for label in self.figures:
             label.setFont(scaled_font(self, FIGURES_SCALE * scale, bold=True))

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QHeaderView,
+    QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
     QWidget,
@@ -23,7 +24,7 @@ from tnc_studio.services.studio import Studio
 from tnc_studio.services.trouble import report
 from tnc_studio.theme.codec_colors import codec_color
 from tnc_studio.theme.palette import current
-from tnc_studio.theme.tokens import SPACE_L, SPACE_M
+from tnc_studio.theme.tokens import SPACE_L, SPACE_M, SPACE_S
 from tnc_studio.views.widgets import cell, muted_label, plain_table, swatch_icon
 
 COLUMN_WIDTHS_PX = (176, 312, 250)
@@ -50,7 +51,7 @@ class CodecsDialog(QDialog):
             cell(table, row, 0).setIcon(swatch_icon(codec_color(id_)))
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
-        table.resizeRowsToContents()
+        _give_rows_room(table)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_L, SPACE_L, SPACE_L, SPACE_L)
         layout.setSpacing(SPACE_M)
@@ -81,4 +82,11 @@ class CodecsDialog(QDialog):
             state.setToolTip(state.text())
             if reason is not None:
                 state.setForeground(QColor(current().error))
-        self.table.resizeRowsToContents()
+        _give_rows_room(self.table)
+
+
+def _give_rows_room(table: QTableWidget) -> None:
+    """Rows as high as their text, and a little air."""
+    table.resizeRowsToContents()
+    for row in range(table.rowCount()):
+        table.setRowHeight(row, table.rowHeight(row) + SPACE_S)

@@ -100,13 +100,17 @@ def ask_name(parent: QWidget, title: str, label: str) -> str:
     return name.strip() if ok else ""
 
 
+KEYBOARD_SIZE = QSize(1160, 720)
+"""Every tip in one line."""
+
+
 class KeyboardDialog(QDialog):
     """Every command with its keys, from the action table; a filter finds one."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keyboard")
-        self.resize(QSize(900, 620))
+        self.resize(KEYBOARD_SIZE.boundedTo(self.screen().availableSize()))
         self.filter = QLineEdit()
         self.filter.setPlaceholderText("Filter commands")
         self.filter.setClearButtonEnabled(True)

@@ -193,6 +193,7 @@ class House(QObject):
         """Take the colours of the theme."""
         for panel in (self.analyser, self.runs, self.log):
             panel.apply_theme()
+        self.presentation.bar.set_fonts()
 
     def _show_panes(self) -> None:
         self._window.stack.setCurrentWidget(self._window.compare)

@@ -31,7 +31,7 @@ def paint_legend(painter: QPainter, area: QRectF, overlay: BlockOverlay, font: Q
         body = max(SWATCH_WIDTH_PX + SPACE_S + metrics.horizontalAdvance(text) for text in texts)
         height = line * (1 + len(categories)) + SPACE_S
     else:
-        body, height = BAR_WIDTH_PX, 2 * line + BAR_HEIGHT_PX + 1.5 * SPACE_S
+        body, height = max(BAR_WIDTH_PX, 9 * line), 2 * line + BAR_HEIGHT_PX + 1.5 * SPACE_S
     width = max(metrics.horizontalAdvance(title), body) + 2 * SPACE_S
     plate = QRectF(area.left() + SPACE_S, area.bottom() - height - SPACE_S, width, height)
     painter.save()

@@ -11,8 +11,9 @@ from tnc_studio.model.session import Session
 from tnc_studio.model.shown_maps import overlay_map, selected_frame
 from tnc_studio.theme.codec_colors import codec_color
 from tnc_studio.views.canvas import Layer, PictureCanvas
-from tnc_studio.views.caption import BLIND_NAMES, PaneCaption
+from tnc_studio.views.caption import BLIND_NAMES, STAGE_SCALE, PaneCaption
 from tnc_studio.views.overlay_painting import BlockOverlay
+from tnc_studio.views.widgets import scaled_font, screen_factor
 
 EMPTY_HINT = "Open a picture, a clip or a stream (Ctrl+O),\nor drop one here"
 
@@ -63,6 +64,12 @@ def overlay_of(session: Session, rendition_id: str) -> BlockOverlay | None:
     )  # fmt: skip
 
 
+def _set_letters(canvas: PictureCanvas, pane: Pane | WipePane) -> None:
+    """Names and legends of a size that an audience can read, where there is one."""
+    scale = STAGE_SCALE * screen_factor(pane) if pane.session.presenting else 1.0
+    canvas.setFont(scaled_font(pane, scale))
+
+
 class Pane(QFrame):
     """One rendition of the picture.
 
@@ -78,7 +85,7 @@ class Pane(QFrame):
 
     def __init__(self, session: Session, index: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session = session
+        self.session = session
         self.index = index
         self.canvas = PictureCanvas(session.view, session.views[index], self)
         self.canvas.pressed.connect(lambda: self.activated.emit(index))
@@ -94,7 +101,7 @@ class Pane(QFrame):
     @property
     def rendition_id(self) -> str:
         """What this pane shows."""
-        return self._session.shown_id(self.index)
+        return self.session.shown_id(self.index)
 
     def refresh_labels(self) -> None:
         """List the renditions there are."""
@@ -106,16 +113,17 @@ class Pane(QFrame):
 
     def refresh(self) -> None:
         """Show the present rendition and its figures."""
+        _set_letters(self.canvas, self)
         self.refresh_canvas()
         text = self.caption.refresh()
-        blind = self._session.compare.mode is CompareMode.BLIND
-        label = BLIND_NAMES[min(self.index, 1)] if blind else self._session.labels.get(self.rendition_id, "")
+        blind = self.session.compare.mode is CompareMode.BLIND
+        label = BLIND_NAMES[min(self.index, 1)] if blind else self.session.labels.get(self.rendition_id, "")
         self.canvas.setAccessibleName(f"Picture {self.index + 1}: {label}")
         self.canvas.setAccessibleDescription(", ".join(filter(None, (text.size, text.rate, text.psnr, text.status))))
 
     def refresh_canvas(self) -> None:
         """Show the pixels and what lies over them."""
-        self.canvas.show_layers([layer_of(self._session, self.index)], loupe=self._session.compare.loupe)
+        self.canvas.show_layers([layer_of(self.session, self.index)], loupe=self.session.compare.loupe)
 
 
 class WipePane(QFrame):
@@ -125,7 +133,7 @@ class WipePane(QFrame):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session = session
+        self.session = session
         self.canvas = PictureCanvas(session.view, session.views[0], self)
         self.canvas.setAccessibleName("Wipe between two renditions")
         self.canvas.wiped.connect(lambda share: session.set_compare(wipe_share=share))
@@ -151,6 +159,7 @@ class WipePane(QFrame):
 
     def refresh(self) -> None:
         """Show both renditions and their figures."""
+        _set_letters(self.canvas, self)
         for one in self.captions:
             one.refresh()
             one.set_current(True)
@@ -158,6 +167,6 @@ class WipePane(QFrame):
 
     def refresh_canvas(self) -> None:
         """Show the pixels and the line."""
-        session, compare = self._session, self._session.compare
+        session, compare = self.session, self.session.compare
         layers = [layer_of(session, 0), layer_of(session, 1)]
         self.canvas.show_layers(layers, wipe=(compare.wipe_share, compare.wipe_upright), loupe=compare.loupe)

@@ -16,14 +16,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tnc_studio.model.compare import CompareMode, Difference
 from tnc_studio.model.messages import Severity
 from tnc_studio.model.observer import Event
 from tnc_studio.model.scenes import Scene
 from tnc_studio.model.session import Session
+from tnc_studio.model.shown_maps import overlay_maps
 from tnc_studio.model.snapshot import apply_parts, look_of
 from tnc_studio.services.studio import Studio
 from tnc_studio.theme.tokens import SPACE_L, SPACE_M
-from tnc_studio.views.widgets import scaled_font
+from tnc_studio.views.widgets import scaled_font, screen_factor
 
 CAPTION_SCALE, COUNT_SCALE = 2.6, 1.3
 FORWARD = (Qt.Key.Key_Right, Qt.Key.Key_Space, Qt.Key.Key_Down, Qt.Key.Key_PageDown, Qt.Key.Key_Return)
@@ -40,13 +42,11 @@ class SceneBar(QFrame):
         self.caption = QLabel()
         self.caption.setWordWrap(True)
         self.caption.setTextFormat(Qt.TextFormat.PlainText)
-        self.caption.setFont(scaled_font(self.caption, CAPTION_SCALE, bold=True))
         self.caption.setAccessibleName("Caption of the scene")
         self.hint = QLabel(HINT)
         self.hint.setObjectName("muted")
         self.count = QLabel()
         self.count.setObjectName("muted")
-        self.count.setFont(scaled_font(self.count, COUNT_SCALE))
         self.count.setAccessibleName("Number of the scene")
         texts = QVBoxLayout()
         texts.addWidget(self.caption)
@@ -57,8 +57,15 @@ class SceneBar(QFrame):
         line.addWidget(self.count, 0, Qt.AlignmentFlag.AlignBottom)
         self.hide()
 
+    def set_fonts(self) -> None:
+        """Large letters; a new style sheet forgets them."""
+        factor = screen_factor(self)
+        self.caption.setFont(scaled_font(self, CAPTION_SCALE * factor, bold=True))
+        self.count.setFont(scaled_font(self, COUNT_SCALE * factor))
+
     def show_scene(self, scene: Scene | None, index: int, count: int) -> None:
         """Show a caption."""
+        self.set_fonts()
         self.caption.setText(scene.caption if scene is not None else "")
         self.count.setText(f"{index + 1} / {count}" if count else "")
         self.hint.setVisible(index == 0)
@@ -87,9 +94,7 @@ class Presentation(QObject):
     def add_scene(self) -> None:
         """Keep what is seen now."""
         story, session = self._session.story, self._session
-        names = [session.labels.get(id_, id_) for id_ in session.visible_ids]
-        number = len(story.scenes) + 1
-        story.add_scene(Scene(f"{number}. {', '.join(dict.fromkeys(names))}", look_of(session)))
+        story.add_scene(Scene(f"{len(story.scenes) + 1}. {_title(session)}", look_of(session)))
         session.tell(f"Scene {story.index + 1} is kept; give it a caption in the Scenes panel")
 
     def step(self, steps: int) -> None:
@@ -135,7 +140,8 @@ class Presentation(QObject):
         if application is not None:
             application.installEventFilter(self)
         if story.scenes:
-            self.show_scene(story.index)
+            last = story.index == len(story.scenes) - 1
+            self.show_scene(0 if last else story.index)  # behind the last one there is nothing left to present
         self._refresh()
 
     def end(self) -> None:
@@ -177,3 +183,16 @@ class Presentation(QObject):
                 self.step(1 if key in FORWARD else -1)
         event.accept()
         return True
+
+
+def _title(session: Session) -> str:
+    """What is seen now, as a caption to begin with."""
+    compare = session.compare
+    names = dict.fromkeys(session.labels.get(id_, id_) for id_ in session.visible_ids)
+    title = (" | " if compare.mode is CompareMode.WIPE else ", ").join(names)
+    shown = overlay_maps(session).get(session.overlay.map_id)
+    if compare.difference is not Difference.OFF:
+        title += f": {compare.difference_text}"
+    elif shown is not None:
+        title += f": {shown.name}"
+    return title if session.view.fitting else f"{title} at {100 * session.view.scale:.0f} %"

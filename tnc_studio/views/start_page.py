@@ -85,6 +85,7 @@ class StartPage(QScrollArea):
         column = QVBoxLayout(inner)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE_M)
+        column.addStretch(1)
         title = QLabel("TNC Studio")
         title.setFont(scaled_font(title, 1.8, bold=True))
         column.addWidget(title)
@@ -114,7 +115,7 @@ class StartPage(QScrollArea):
         lower.addLayout(files, 1)
         lower.addLayout(self._make_keys(), 2)
         column.addLayout(lower)
-        column.addStretch(1)
+        column.addStretch(2)
         self.refresh()
 
     def _make_samples(self) -> QGridLayout:

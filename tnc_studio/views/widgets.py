@@ -131,6 +131,11 @@ def cell(table: QTableWidget, row: int, column: int) -> QTableWidgetItem:
     return item
 
 
+def screen_factor(widget: QWidget) -> float:
+    """How much larger letters for an audience are on this screen than on one of 1080 rows: they fill the same share."""
+    return max(1.0, widget.screen().size().height() / 1080)
+
+
 def muted_label(text: str = "") -> QLabel:
     """Make a label in muted colour that wraps."""
     label = QLabel(text)

@@ -176,6 +176,8 @@ def test_a_presentation_by_keys(qtbot: QtBot, opened: MainWindow) -> None:
     opened.docks["rd"].raise_()
     opened.actions_by_id["present"].trigger()
     assert stage.on
+    assert stage.bar.caption.text().startswith("1. "), "the last scene was shown: from the beginning"
+    press(qtbot, opened, Qt.Key.Key_Right)
     assert opened.isFullScreen()
     assert stage.bar.isVisible()
     assert not opened.menuBar().isVisible()
