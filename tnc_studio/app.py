@@ -91,7 +91,7 @@ def open_database() -> tuple[RdDatabase | None, CodecError | None]:
 
 def run_window(file: Path | None, theme: str | None) -> int:
     """Show the window until it is closed; returns the exit status."""
-    from tnc_studio.services.jobs import limit_torch_threads
+    from tnc_studio.services.jobs import leave, limit_torch_threads
     from tnc_studio.services.store import Store
 
     limit_torch_threads()
@@ -112,7 +112,7 @@ def run_window(file: Path | None, theme: str | None) -> int:
     gc.freeze()  # libraries and the window stay; collecting stays quick
     if file is not None:
         window.studio.open(file)
-    return int(app.exec())
+    return leave(int(app.exec()))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -245,8 +245,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.add_argument(f"--{name}", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.part:
+        from tnc_studio.services.jobs import leave
+
         print(json.dumps(run_part(args.part, Path(args.file), float(args.since))))
-        return 0
+        return leave(0)
     found: dict[str, Figures] = {}
     with tempfile.TemporaryDirectory() as folder:
         files = make_pictures(args.small, args.large, Path(folder))

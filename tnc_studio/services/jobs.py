@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +21,8 @@ ANCHORS = "anchors"
 SLOW_ANCHORS = "slow anchors"
 FILES = "files"
 PLAYER = "player"
+STOP_S = 5.0
+"""How long closing waits for work that is cancelled."""
 LANES = (DEVICE, ANCHORS, SLOW_ANCHORS, FILES, PLAYER)
 
 
@@ -28,6 +33,18 @@ def limit_torch_threads() -> int:
     threads = max(1, (os.cpu_count() or 2) - 1)
     torch.set_num_threads(threads)
     return threads
+
+
+def leave(status: int) -> int:
+    """Return the exit status; ends the process at once where a lane's thread is still deep in PyTorch.
+
+    An interpreter that shuts down under such a thread aborts, long after everything was saved.
+    """
+    if any(thread.name in LANES for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status
 
 
 class JobService(QObject):
@@ -104,11 +121,14 @@ class JobService(QObject):
         """Whether a job whose channel starts with `prefix` waits or works."""
         return any(lane.busy(lambda job: job.channel.startswith(prefix)) for lane in self._lanes.values())
 
-    def stop(self) -> None:
-        """Cancel everything and end the threads."""
+    def stop(self, timeout_s: float = STOP_S) -> None:
+        """Cancel everything and end the threads; see `leave` for those that take longer."""
         self._stopped = True
+        limit_s = time.monotonic() + timeout_s
         for lane in self._lanes.values():
-            lane.stop()
+            lane.stop(0.0)  # all of them at once, and only then wait
+        for lane in self._lanes.values():
+            lane.stop(max(0.0, limit_s - time.monotonic()))
         self._collector.stop()
 
     def _tell(self) -> None:
