@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 from codec.anchors.base import Anchor
 from codec.anchors.cache import RunCache
-from codec.anchors.runs import run_anchor
+from codec.anchors.runs import decoded_again, run_anchor
 from codec.anchors.search import Search, coarse_to_fine, distance
 from codec.jobs import CancelToken, Progress, check, no_progress
 from codec.picture import Picture
-from codec.run import Run
+from codec.run import CodedRun, Run
 
 WAIT_S = 0.05
 
@@ -27,20 +27,21 @@ class Ladder:
     picture : Picture
         What is encoded.
     cache : RunCache, optional
-        Shared store of finished runs. The ladder's own runs stay with it for as long as it lives.
+        Shared store of finished runs; pictures that it had to drop are decoded again. Without one the ladder keeps
+        its runs whole.
     """
 
     def __init__(self, anchor: Anchor, picture: Picture, *, cache: RunCache | None = None) -> None:
         self.anchor = anchor
         self.picture = picture
         self._cache = cache
-        self._runs: dict[float, Run] = {}
+        self._runs: dict[float, CodedRun] = {}
         self._lock = threading.Lock()
         self._encoding = threading.Lock()
 
     @property
-    def runs(self) -> list[Run]:
-        """All runs so far, by ascending bytes."""
+    def runs(self) -> list[CodedRun]:
+        """All runs so far, by ascending bytes; `whole` has their pictures."""
         with self._lock:
             return sorted(self._runs.values(), key=lambda run: run.metrics["bytes"])
 
@@ -61,7 +62,7 @@ class Ladder:
         progress: Progress = no_progress,
         cancel: CancelToken | None = None,
         on_run: Callable[[Run], None] | None = None,
-    ) -> list[Run]:
+    ) -> list[CodedRun]:
         """Run every quality that is missing; `on_run` is told of each one from the working thread."""
         wanted = self.qualities
         for index, quality in enumerate(wanted):
@@ -79,17 +80,28 @@ class Ladder:
             with self._lock:
                 known = self._runs.get(quality)
             if known is not None:
-                return known
+                return self.whole(known, cancel)
             made = run_anchor(self.anchor, self.picture, quality, cancel=cancel, cache=self._cache)
             with self._lock:
-                self._runs[quality] = made
+                self._runs[quality] = made if self._cache is None else made.coded
             return made
 
-    def nearest_by_bytes(self, size_bytes: float) -> Run | None:
+    def whole(self, run: CodedRun, cancel: CancelToken | None = None) -> Run:
+        """Return a run of the ladder with its picture, decoded again if memory has it no more."""
+        if isinstance(run, Run):
+            return run
+        known = None if self._cache is None else self._cache.get(run.key)
+        if known is None:
+            known = decoded_again(self.anchor, run, self.picture, cancel)
+            if self._cache is not None:
+                self._cache.put(known)
+        return known
+
+    def nearest_by_bytes(self, size_bytes: float) -> CodedRun | None:
         """Return at once the run whose size is nearest (as a ratio); None before the first one."""
         return self._nearest("bytes", size_bytes)
 
-    def nearest_by_psnr(self, psnr_db: float) -> Run | None:
+    def nearest_by_psnr(self, psnr_db: float) -> CodedRun | None:
         """Return at once the run whose RGB PSNR is nearest; None before the first one."""
         return self._nearest("psnr_rgb_db", psnr_db)
 
@@ -101,7 +113,7 @@ class Ladder:
         """Search the qualities until the RGB PSNR is within `tolerance_db`, or as near as they come."""
         return self._bisect("psnr_rgb_db", psnr_db, tolerance_db, cancel)
 
-    def _nearest(self, metric: str, target: float) -> Run | None:
+    def _nearest(self, metric: str, target: float) -> CodedRun | None:
         return min(self.runs, key=lambda run: distance(metric, run.metrics[metric], target), default=None)
 
     def _bisect(self, metric: str, target: float, tolerance: float, cancel: CancelToken | None) -> Run:
@@ -114,7 +126,7 @@ class Ladder:
             if quality is None:
                 break
             search.add(quality, self.run(quality, cancel=cancel).metrics[metric])
-        return best if best is not None else self.run(self.qualities[0], cancel=cancel)
+        return self.whole(best, cancel) if best is not None else self.run(self.qualities[0], cancel=cancel)
 
     @contextmanager
     def _one_at_a_time(self, cancel: CancelToken | None) -> Iterator[None]:

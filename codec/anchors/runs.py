@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from codec.anchors.base import Anchor, Codec
 from codec.anchors.cache import RunCache
@@ -12,7 +12,7 @@ from codec.errors import AnchorError
 from codec.jobs import CancelToken, check
 from codec.metrics.measure import measure
 from codec.picture import Picture
-from codec.run import Run, run_key
+from codec.run import CodedRun, Run, run_key
 from codec.stream import encode_alpha
 
 
@@ -71,6 +71,12 @@ def run_anchor(
     if cache is not None:
         cache.keep(run, anchor.settings_text, picture)
     return run
+
+
+def decoded_again(anchor: Anchor, run: CodedRun, picture: Picture, cancel: CancelToken | None = None) -> Run:
+    """A run of the picture with what its stream decodes to."""
+    shown = _shown(anchor.decode(run.stream, cancel=cancel), anchor, picture)
+    return Run(**{one.name: getattr(run, one.name) for one in fields(CodedRun)}, reconstruction=shown)
 
 
 def _shown(decoded: Picture, anchor: Anchor, picture: Picture) -> Picture:

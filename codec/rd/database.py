@@ -221,8 +221,9 @@ class RdDatabase:
             return None
         metrics = {name: value for name, value in point.figures.items() if value is not None}
         return Run(
-            point.codec, point.label, point.source_hash, point.settings, point.versions, stream, decode(stream), metrics
-        )
+            codec=point.codec, label=point.label, source_hash=point.source_hash, settings=point.settings,
+            versions=point.versions, stream=stream, reconstruction=decode(stream), metrics=metrics,
+        )  # fmt: skip
 
     def keep(self, run: Run | ClipRun, settings_text: str, picture: Picture | Clip) -> None:
         """Add a run; figures of a point that is here already are completed, nothing of it is replaced."""

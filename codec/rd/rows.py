@@ -7,7 +7,7 @@ from typing import Any
 
 from codec.anchors.video.runs import ClipRun
 from codec.metrics.measure import METRICS
-from codec.run import Run
+from codec.run import CodedRun
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ NUMBERS = ("quality", "bytes", "bpp", *METRICS, "encode_s", "decode_s", "kmac_pe
 """Fields that are numbers or None."""
 
 
-def row_of_run(run: Run | ClipRun, settings: str, picture: str) -> RdRow:
+def row_of_run(run: CodedRun | ClipRun, settings: str, picture: str) -> RdRow:
     """Make the row of a finished run."""
     values: dict[str, Any] = {name: run.metrics.get(name) for name in NUMBERS}
     return RdRow(run.codec, run.label, settings, picture, **values, key=run.key)

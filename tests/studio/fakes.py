@@ -111,15 +111,15 @@ class FakeFactory:
         metrics |= {k: v for k, v in measure(picture, result.reconstruction).items() if v is not None}
         metrics |= {"encode_s": 0.1, "decode_s": 0.1}
         return Run(
-            "tnc",
-            "TNC",
-            picture.source_hash,
-            {"quality": result.qp, "settings": describe(settings)} | ({EARLY: True} if early else {}),
-            {"model": "small"},
-            result.stream,
-            result.reconstruction,
-            metrics,
-            result.block_maps,
+            codec="tnc",
+            label="TNC",
+            source_hash=picture.source_hash,
+            settings={"quality": result.qp, "settings": describe(settings)} | ({EARLY: True} if early else {}),
+            versions={"model": "small"},
+            stream=result.stream,
+            reconstruction=result.reconstruction,
+            metrics=metrics,
+            block_maps=result.block_maps,
         )
 
     def decode(self, stream, progress, cancel, decoder="psnr"):

@@ -13,7 +13,7 @@ from codec.anchors.ladder import Ladder
 from codec.errors import Cancelled
 from codec.jobs import CancelToken, Progress
 from codec.rd.rows import row_of_run
-from codec.run import Run
+from codec.run import CodedRun, Run
 from tnc_studio.model.observer import Event
 from tnc_studio.model.renditions import TNC, DisplayImage, Rendition, State
 from tnc_studio.model.session import Session
@@ -212,7 +212,7 @@ class AnchorService(QObject):
             if rendition.image is None:
                 self._session.show(Rendition(one, rendition.label, State.UNAVAILABLE, note=str(error)))
 
-    def _target(self, id_: str) -> tuple[Run | None, bool]:
+    def _target(self, id_: str) -> tuple[CodedRun | None, bool]:
         """Nearest known run for the present follow mode, and whether it is as near as wanted."""
         ladder, tuning = self._ladders[anchor_of(id_)], self._session.tuning
         tnc = self._session.rendition(TNC)
@@ -249,19 +249,24 @@ class AnchorService(QObject):
                 self._session.add_row(row_of_run(run, ladder.anchor.settings_text, source.name))
 
     def _show_nearest(self, id_: str) -> None:
-        self._add_rows(self._ladders[anchor_of(id_)])
+        ladder = self._ladders[anchor_of(id_)]
+        self._add_rows(ladder)
         run, _ = self._target(id_)
         if run is None:
             return
         self._wanted[id_] = run.key
         shown = self._session.rendition(id_)
-        if shown.run is run:
+        if shown.run is not None and shown.run.key == run.key:
             # Shown already, but its mismatch is against a new TNC.
             self._session.show(shown.with_note(self._note(id_)))
             return
+
+        def work(progress: Progress, cancel: CancelToken) -> tuple[Run, DisplayImage]:
+            whole = ladder.whole(run, cancel)
+            return whole, DisplayImage.of(whole.reconstruction)
+
         self._jobs.submit(
-            FILES, f"anchor.image.{id_}", lambda progress, cancel: DisplayImage.of(run.reconstruction),
-            done=lambda image: self._show(id_, run, image),
+            FILES, f"anchor.image.{id_}", work, done=lambda answer: self._show(id_, *answer),
             failed=lambda error: report(self._session, error, f"showing {id_}"), priority=Priority.INTERACTIVE,
         )  # fmt: skip
 

@@ -99,6 +99,7 @@ class HistoryService:
         }  # fmt: skip
         reconstruction = replace(decoded, name=kept.label)
         return Run(
-            kept.codec, kept.label, kept.source_hash, kept.settings, kept.versions, kept.stream, reconstruction,
-            metrics, maps,
+            codec=kept.codec, label=kept.label, source_hash=kept.source_hash, settings=kept.settings,
+            versions=kept.versions, stream=kept.stream, reconstruction=reconstruction, metrics=metrics,
+            block_maps=maps,
         )  # fmt: skip

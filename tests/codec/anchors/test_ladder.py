@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from codec.anchors.base import Anchor, QualityRange
@@ -14,6 +15,7 @@ from codec.anchors.ladder import Ladder
 from codec.errors import Cancelled
 from codec.jobs import CancelToken
 from codec.picture import Picture
+from codec.run import Run
 
 
 class CountingJpeg(JpegAnchor):
@@ -63,6 +65,24 @@ def test_a_shared_cache_spares_the_next_ladder(picture: Picture) -> None:
     before = len(anchor.encoded)
     assert Ladder(anchor, picture, cache=cache).fill()
     assert len(anchor.encoded) == before
+
+
+def test_pictures_beyond_the_cache_are_decoded_again(picture: Picture) -> None:
+    anchor, cache = CountingJpeg(), RunCache(limit_bytes=3 * picture.pixels + 5000)  # room for one picture
+    ladder = Ladder(anchor, picture, cache=cache)
+    first = ladder.run(20)
+    ladder.run(80)
+    assert not any(isinstance(run, Run) for run in ladder.runs), "the cap holds for all that is kept"
+    assert cache.get(first.key) is None
+    nearest = ladder.nearest_by_bytes(first.metrics["bytes"])
+    assert nearest is not None
+    again = ladder.whole(nearest)
+    assert again is not first
+    assert (again.key, again.metrics, again.label) == (first.key, first.metrics, first.label)
+    for plane, before in zip(again.reconstruction.planes, first.reconstruction.planes, strict=True):
+        np.testing.assert_array_equal(plane, before)
+    assert cache.get(first.key) is again
+    assert anchor.encoded == [20, 80]
 
 
 def test_nearest_answers_from_what_there_is(picture: Picture) -> None:

@@ -72,7 +72,10 @@ class Tnc(TncAdapter):
             time.sleep(0.02)
             stream = JpegAnchor().encode(picture, 90 - quality)
             metrics = {"quality": quality, "bytes": float(len(stream)), "bpp": 1.0, "kmac_per_px": 19.5}
-            return Run("tnc", "TNC", picture.source_hash, {}, {}, stream, picture, metrics)
+            return Run(
+                codec="tnc", label="TNC", source_hash=picture.source_hash, settings={}, versions={}, stream=stream,
+                reconstruction=picture, metrics=metrics,
+            )  # fmt: skip
 
 
 class Absent(JpegAnchor):
