@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,6 +110,8 @@ def command_line(window: MainWindow) -> str:
     if session.on_clip:
         return clip_command_line(session, path)
     settings = session.tuning.encode_settings()
+    if settings.qp_map is not None:
+        settings = replace(settings, aq=0.0)  # the map that is saved holds its offsets already
     return encode_line(settings, path, path.with_suffix(".tnc").name, f"{path.stem}-qp.csv")
 
 

@@ -218,6 +218,11 @@ def test_presets_and_the_command_line(
     opened.actions_by_id["copy_command"].trigger()
     line = QGuiApplication.clipboard().text()
     assert line == f"tnc encode {picture_file} -o ramp.tnc --qp 29 --aq 0.4"
+    opened.studio.stroke(40, 40, begins=True)
+    opened.studio.end_stroke()
+    line = tuning_commands.command_line(opened)
+    assert line.endswith("-o ramp.tnc --qp 29 --qp-map ramp-qp.csv"), "the saved map holds adaptive QP already"
+    opened.actions_by_id["clear_qp_map"].trigger()
     menu.actions()[names.index("Default")].trigger()
     assert (opened.session.tuning.qp, opened.session.tuning.aq) == (32, 0)
     menu.actions()[names.index("mine/own")].trigger()
