@@ -42,8 +42,8 @@ class Case:
     sha256 : str
         Of the stream.
     symbols, tables : str
-        SHA-256 of all symbols (int32) and table indices (int16): slice by slice, z and then y, each numbered by
-        channel, row and column.
+        SHA-256 of all symbols (int32) and table indices (int16) in coding order: slice by slice, z and then y pass
+        by pass, each by channel and then position by position.
     covers : tuple of str
         Elements of the format that it holds.
     """
@@ -122,7 +122,7 @@ def worst_difference(a: Picture, b: Picture) -> int:
 
 
 class TracingSource(FromStream):
-    """A decoder's source of symbols that keeps what passes through it: slice by slice, z and then y."""
+    """A decoder's source of symbols that keeps what passes through it, slice by slice in coding order."""
 
     def __init__(self, payloads: Sequence[bytes]) -> None:
         super().__init__(payloads)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from codec.aq.settings import AqScales
 from codec.commands import common
-from codec.commands.clip_options import add_frames, add_maps, add_raw, map_writer
+from codec.commands.clip_options import add_frames, add_raw, map_writer
 from codec.errors import SettingsError
 from codec.tcm.lookahead.settings import KNOBS, Knob, LookaheadSettings
 from codec.tcm.settings import DEFAULT_EFFORT, STRUCTURE_KNOBS, VideoEncodeSettings
@@ -31,7 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_frames(group, "code these frames")
     add_raw(group, size=False)
     group.add_argument("--no-checksum", action="store_true", help="leave out the checksums of decoded frames")
-    add_maps(group)
 
 
 def is_clip(args: argparse.Namespace) -> bool:

@@ -42,7 +42,7 @@ def add_maps(parser: argparse._ActionsContainer) -> None:
     """Add `--maps`."""
     parser.add_argument(
         "--maps", type=Path, metavar="DIR",
-        help="write block maps of every frame of a clip: a statistics file for YUView, and pictures",
+        help="write block maps, of a clip those of every frame: a statistics file for YUView, and pictures",
     )  # fmt: skip
 
 

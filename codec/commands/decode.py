@@ -8,6 +8,7 @@ from pathlib import Path
 
 from codec.commands import clip_decode, common
 from codec.commands.clip_options import add_frames, add_maps
+from codec.commands.still_maps import write_maps
 from codec.errors import InputError
 from codec.tnc.settings import DECODERS
 
@@ -43,8 +44,8 @@ def run(args: argparse.Namespace) -> None:
     if args.input.suffix.lower() == ".tcm" or is_tcm_file(args.input):
         clip_decode.run(args)
         return
-    if args.maps is not None:
-        raise InputError("block maps are written of clips", where="--maps", hint="tnc info tells of a picture's blocks")
+    if args.maps is not None and args.salvage:
+        raise InputError("block maps are written of whole streams", where="--maps", hint="without --salvage")
     from codec.files import WRITABLE, read_bytes, write_picture
 
     if args.output.suffix.lower() not in WRITABLE:
@@ -64,6 +65,11 @@ def run(args: argparse.Namespace) -> None:
     picture = found.picture
     seconds = time.perf_counter() - start_s
     write_picture(picture, args.output)
+    if args.maps is not None:
+        from codec.tnc.elements import measure_stream
+
+        measured = measure_stream(stream, device=args.device, limits=options["limits"])
+        write_maps(args.maps, args.input.stem, measured.block_maps, picture.height_px, picture.width_px)
     if args.json:
         common.print_json(
             {

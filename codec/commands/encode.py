@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from codec.aq.settings import SCALE_MAX, STRENGTH_MAX, TERMS, AqScales
 from codec.commands import clip_encode, common
-from codec.commands.clip_options import clip_size
+from codec.commands.clip_options import add_maps, clip_size
+from codec.commands.still_maps import write_maps
 from codec.errors import CodecError, SettingsError
 from codec.jobs import Progress, no_progress
 from codec.picture import Picture
@@ -82,6 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--analysis", action=argparse.BooleanOptionalAction,
         help="write the encoder's analysis into the stream, for display only (pictures do by themselves, clips do not)",
     )  # fmt: skip
+    add_maps(parser)
     common.add_device(parser)
     common.add_json(parser)
     clip_encode.add_arguments(parser)
@@ -154,6 +156,7 @@ def _encode_file(
         stop = stack.enter_context(common.cancel_on_signal()) if settings.needs_inr and target == args.output else None
         result = encode_image(picture, settings, device=args.device, progress=progress, stop=stop)
     write_bytes(target, result.stream)
+    write_maps(args.maps, target.stem, result.block_maps, picture.height_px, picture.width_px)
     return {
         "input": str(source),
         "bytes": result.bytes,

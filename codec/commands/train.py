@@ -42,6 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     run_parser.add_argument("--ema", type=common.number(0, 1), default=0.997)
     run_parser.add_argument("--hard-rate", action="store_true", help="bits of rounded symbols, not of noisy values")
+    run_parser.add_argument(
+        "--towards-rate", type=common.number(0, 1), default=0.0, metavar="SHARE",
+        help="share of the steps that round as effort 1 of the encoder does (0)",
+    )  # fmt: skip
     run_parser.add_argument("--mixed", action="store_true", help="bfloat16 in the deep transforms (accelerators)")
     run_parser.add_argument("--threads", type=common.whole_number(1), default=1, help="CPU threads (1)")
     run_parser.add_argument("--seed", type=int, default=1)
@@ -140,7 +144,8 @@ def _run(args: argparse.Namespace) -> None:
         return
     options = TrainOptions(
         stage=args.stage, batch=args.batch, lr_matrix=args.lr, lr_other=args.lr_other, cooldown=args.cooldown,
-        minutes=args.minutes, ema=args.ema, hard_rate=args.hard_rate, mixed=args.mixed, seed=args.seed,
+        minutes=args.minutes, ema=args.ema, hard_rate=args.hard_rate,
+        towards_rate=args.towards_rate, mixed=args.mixed, seed=args.seed,
     )  # fmt: skip
     with common.cancel_on_signal() as cancel:
         start_session(

@@ -22,9 +22,8 @@ from codec.stream.fields import CHECKSUM, HEADER, PRELUDE, pack_format
 from codec.stream.limits import DecodeLimits
 
 MAGIC = b"\x8bTNC"
-VERSION = 2
-"""What is written; `READABLE` is what can be read. Version 1 has no over-fitted blocks (FORMAT.md, "Versions")."""
-READABLE = (1, 2)
+VERSION = 5
+"""Of streams with a still picture. Earlier ones were never released and are not read (FORMAT.md, "Versions")."""
 VIDEO_VERSION = 4
 """Of streams with video, which have a header of their own (`codec.stream.video`)."""
 FIRST_VIDEO_VERSION = 3
@@ -38,7 +37,7 @@ _FIELDS = pack_format(HEADER)
 _KIND_STILL = 0
 _COLORS: tuple[Literal["grey", "rgb"], ...] = ("grey", "rgb")
 _NEWER = "update the program"
-_OLDER = "an earlier program wrote it: code the clip again"
+_OLDER = "an earlier program wrote it: code it again"
 _DAMAGED = "the file is damaged"
 
 
@@ -61,7 +60,7 @@ class StreamHeader:
         Height of a slice in units of 64 px, 1..255.
     kind : "still"
     version : int
-        Version of the format, 2 unless an older stream was read.
+        Version of the format.
     """
 
     width_px: int
@@ -117,7 +116,7 @@ def pack_header(header: StreamHeader, body_bytes: int) -> bytes:
     steps = header.qp * QP_STEPS
     valid = (
         header.kind == "still"
-        and header.version in READABLE
+        and header.version == VERSION
         and 0 < header.width_px < 1 << 16
         and 0 < header.height_px < 1 << 16
         and header.color in _COLORS
@@ -214,7 +213,7 @@ def unpack_header(data: bytes, limits: DecodeLimits, *, complete: bool = True) -
         `NotAStream`, `UnsupportedVersion`, `Truncated`, `ChecksumMismatch`, `LimitExceeded`, or a field that makes
         no sense.
     """
-    version, body_offset = check_prelude(data, READABLE, _FIELDS.size)
+    version, body_offset = check_prelude(data, (VERSION,), _FIELDS.size)
     kind, width, height, color, bit_depth, qp_steps, slice_units, entropy_id, synthesis_id, body_bytes = cast(
         "tuple[int, int, int, int, int, int, int, bytes, bytes, int]", _FIELDS.unpack_from(data, _PRELUDE_BYTES)
     )

@@ -125,7 +125,6 @@ def check_section_crc(data: ByteSource, offset: int, end: int) -> None:
 NUMBERED = (int(SectionType.SLICE), int(SectionType.INR_BLOCK))
 """Types of which a stream has many, numbered where they are listed."""
 _IN_FRONT = (SectionType.QP_MAP, SectionType.BRANCHES, SectionType.INR_SHARED, SectionType.ALPHA)
-_SINCE_VERSION_2 = (SectionType.BRANCHES, SectionType.INR_SHARED, SectionType.INR_BLOCK, SectionType.ALPHA)
 
 
 def check_order(header: StreamHeader, sections: Iterable[Section]) -> Branches | None:
@@ -148,7 +147,7 @@ def check_order(header: StreamHeader, sections: Iterable[Section]) -> Branches |
     branches = None
     for section in sections:
         kind, name = section.type, section.name
-        if kind not in STILL_TYPES or (header.version < 2 and kind in _SINCE_VERSION_2):
+        if kind not in STILL_TYPES:
             if not section.ancillary:
                 what = f"a section of type {kind} is needed to decode but not known"
                 raise UnsupportedVersion(what, section=name, hint="update the program")

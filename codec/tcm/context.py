@@ -11,6 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from codec.integer.compand import Compand
 from codec.integer.layers import SIGNED_RANGE, IntDepthwise, IntPointwise, round_ste
 from codec.tcm.config import TcmConfig
 
@@ -28,27 +29,6 @@ FLAG_CHANNELS = 6
 
 Quantise = Callable[[torch.Tensor, torch.Tensor, slice, torch.Tensor], torch.Tensor]
 """`quantise(mean, index16, channels, step)` gives decoded y in 1/32 of its spread at positions `step`."""
-
-
-def compand_table() -> torch.Tensor:
-    """`round(128 * log2(1 + m / 4))` of magnitudes 0..511, int64. Made once, shipped with the weights."""
-    return torch.floor(128.0 * torch.log2(1.0 + torch.arange(512, dtype=torch.float64) / 4.0) + 0.5).to(torch.int64)
-
-
-class Compand(nn.Module):
-    """Magnitudes 0..511 to 0..896 on a logarithmic scale: a table on integers, with the gradient of the formula."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.table = nn.Buffer(compand_table())
-
-    def forward(self, magnitude: torch.Tensor) -> torch.Tensor:
-        """Apply; integers in any dtype."""
-        looked_up = self.table[magnitude.detach().long()].to(magnitude.dtype)
-        if not magnitude.requires_grad:
-            return looked_up
-        smooth = 128.0 * torch.log2(1.0 + magnitude / 4.0)
-        return smooth + (looked_up - smooth).detach()
 
 
 class PriorNet(nn.Module):
@@ -143,4 +123,4 @@ class Context(nn.Module):
         return torch.cat(decoded, dim=-1)
 
 
-__all__ = ["Compand", "Context", "ContextPass", "PriorNet", "checkerboard", "round_ste"]
+__all__ = ["Context", "ContextPass", "PriorNet", "checkerboard", "round_ste"]

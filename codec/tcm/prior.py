@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from codec.errors import SettingsError
-from codec.tcm.context import Compand
+from codec.integer.compand import Compand
 from codec.tcm.motion.field import INTRA, MotionField
 from codec.tcm.planes import Planes
 from codec.tcm.side import FrameSide, Memory

@@ -76,7 +76,7 @@ SMALL = ModelConfig("small")
 MAIN = ModelConfig(
     "main", groups=(16, 24, 40, 80, 160), z_channels=96, enc8_width=160, enc8_depth=6, enc16_width=320,
     enc16_depth=6, enc_expansion=3, dec16_width=384, dec16_depth=8, dec8_width=256, dec8_depth=7, hyper_width=192,
-    context_width=256, context_units=2,
+    context_width=240, context_units=2,
 )  # fmt: skip
 TINY = ModelConfig(
     "tiny", groups=(4, 12), z_channels=8, enc8_width=8, enc8_depth=1, enc16_width=16, enc16_depth=1, dec16_width=16,

@@ -18,7 +18,7 @@ from codec.stream.header import CRC_BYTES
 from codec.tnc.blocks import block_qp16
 from codec.tnc.decoder import decode_parsed, model_of
 from codec.tnc.inr_codec import InrCodec, installed_inr
-from codec.tnc.latents import FromStream, SliceBatch
+from codec.tnc.latents import FromStream, SliceBatch, keep_pass
 from codec.tnc.layout import ROWS_PER_UNIT, Layout
 from codec.tnc.maps import latent_energy_map, qp_block_map, rate_maps
 from codec.tnc.models import LoadedModel, pick_device
@@ -71,21 +71,26 @@ class StreamMeasure:
 
 
 class _Listening(FromStream):
-    """Decoder that keeps symbols and tables, slice by slice."""
+    """Decoder that keeps symbols and tables, slice by slice, from top to bottom."""
 
     def __init__(self, payloads: tuple[bytes, ...]) -> None:
         super().__init__(payloads)
-        self.heard: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
+        self.z: list[tuple[np.ndarray, np.ndarray]] = []
+        self.y: list[tuple[np.ndarray, np.ndarray]] = []
 
-    def _decode(self, batch: SliceBatch, tables: np.ndarray) -> torch.Tensor:
-        symbols = super()._decode(batch, tables)
-        for i in range(batch.count):
-            self.heard.setdefault(batch.first + i, []).append((symbols[i].numpy(), tables[i]))
+    def z_symbols(self, batch: SliceBatch, tables: np.ndarray) -> torch.Tensor:
+        """Decode z and keep it."""
+        symbols = super().z_symbols(batch, tables)
+        self.z += list(zip(symbols.numpy(), tables, strict=True))
         return symbols
 
-    def part(self, index: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Symbols and tables of z (0) or y (1) of every slice, from top to bottom."""
-        return [self.heard[number][index] for number in sorted(self.heard)]
+    def y_symbols(
+        self, batch: SliceBatch, mean: torch.Tensor, tables: torch.Tensor, group: slice, step: torch.Tensor
+    ) -> torch.Tensor:
+        """Decode one pass and keep it."""
+        symbols = super().y_symbols(batch, mean, tables, group, step)
+        keep_pass(self.y, batch, symbols, tables, group, step)
+        return symbols
 
 
 def measure_stream(
@@ -131,7 +136,7 @@ def _container(parsed: ParsedStream) -> list[Element]:
 def _symbols(parsed: ParsedStream, model: LoadedModel | None, source: _Listening) -> list[Element]:
     if model is None:
         return []
-    z, y = source.part(0), source.part(1)
+    z, y = source.z, source.y
     elements = [_element("z", z, slice(None))]
     first = 0
     for channels in model.config.groups:
@@ -175,9 +180,9 @@ def _qp16(parsed: ParsedStream) -> torch.Tensor:
 def _maps(parsed: ParsedStream, source: _Listening) -> dict[str, BlockMap]:
     rows, cols = parsed.header.qp_map_shape
     maps = {"qp": qp_block_map(_qp16(parsed).numpy()[:rows, :cols])}
-    if not source.heard:
+    if not source.y:
         return maps
-    z, y = source.part(0), source.part(1)
+    z, y = source.z, source.y
     y_bits = np.concatenate([symbol_bits(*part).sum(0) for part in y])
     spread = [symbol_bits(*part).sum(0) / ROWS_PER_UNIT**2 for part in z]
     z_bits = np.concatenate([grid.repeat(ROWS_PER_UNIT, 0).repeat(ROWS_PER_UNIT, 1) for grid in spread])

@@ -1,8 +1,8 @@
 """Latents and symbols: one function walks the slices for encoder, decoder and preview, so they cannot drift apart.
 
 What differs is only where symbols come from: `FromAnalysis` rounds them, `FromStream` decodes them. Within a slice the
-order is fixed: symbols of z, then all symbols of y; both channel-major (channel, row, column), one call of the symbol
-coder each. Every network that sees symbols stops at slice edges.
+order is fixed: symbols of z, then those of y pass by pass of the context; channel by channel, positions row by row, one
+call of the symbol coder for z and for each pass. Every network that sees symbols stops at slice edges.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from codec.entropy import SymbolDecoder, SymbolEncoder, symbol_bits
 from codec.entropy.range_coder import MAX_SYMBOL
 from codec.jobs import CancelToken, check
 from codec.quality import QP_STEPS
+from codec.tnc.context import checkerboard
 from codec.tnc.hyper import round_index
 from codec.tnc.layout import ROWS_PER_UNIT, Layout
 from codec.tnc.models import LoadedModel
@@ -54,20 +55,28 @@ class SliceBatch:
         return part.unflatten(-2, (self.count, self.rows)).movedim(-3, 0)
 
 
-class SymbolSource(Protocol):
-    """Where the symbols of a batch of slices come from."""
+class YSource(Protocol):
+    """Where the symbols of y come from."""
+
+    def y_symbols(
+        self, batch: SliceBatch, mean: torch.Tensor, tables: torch.Tensor, group: slice, step: torch.Tensor
+    ) -> torch.Tensor:
+        """Symbols of a channel group at positions `step`, 0 elsewhere.
+
+        Parameters
+        ----------
+        mean, tables : torch.Tensor
+            `(count, size, rows, cols)` predicted means, and int64 table indices.
+        step : torch.Tensor
+            `(rows, cols)` booleans: one colour of the checkerboard. Tables are 0 where it is false.
+        """
+
+
+class SymbolSource(YSource, Protocol):
+    """Where all symbols of a batch of slices come from."""
 
     def z_symbols(self, batch: SliceBatch, tables: np.ndarray) -> torch.Tensor:
         """`(count, Cz, rows/4, cols/4)` int64 symbols; `tables` int16 of the same shape."""
-
-    def start_y(self, batch: SliceBatch, tables: torch.Tensor, gain: torch.Tensor) -> None:
-        """Announce the tables `(count, C, rows, cols)` int64 and gains of y."""
-
-    def quantise(self, mean: torch.Tensor, group: slice) -> torch.Tensor:
-        """Decoded gained values of a channel group, given their predicted means."""
-
-    def finish_y(self, batch: SliceBatch, mean: torch.Tensor) -> None:
-        """All means of the batch are known."""
 
 
 def walk(
@@ -114,15 +123,31 @@ def walk_bands(
             features, index16 = net.hyper_decoder(
                 z.permute(0, 2, 3, 1).to(model.integer_dtype), batch.qp16.to(device, model.integer_dtype)
             )
-        scale_index = round_index(index16).permute(0, 3, 1, 2)  # (count, C, rows, cols)
-        scale_index = scale_index * ~batch.absent[:, None].to(device)  # scale index 0: not coded, symbol 0
-        qp_map = batch.qp_map.to(device)
-        gain = net.gains.gain(qp_map)
-        source.start_y(batch, scale_index + model.y_shape_base[:, None, None], gain)
         with span("context"):
-            mean, y_hat = net.context(features.permute(0, 3, 1, 2).to(torch.float32), qp_map, gain, source.quantise)
-        source.finish_y(batch, mean)
-        yield (y_hat * net.gains.inverse(qp_map)).movedim(0, 1).flatten(1, 2)  # (C, count*rows, cols)
+            y_hat = decode_y(model, batch, features, index16, source)  # (count, C, rows, cols)
+        yield y_hat.movedim(0, 1).flatten(1, 2)  # (C, count*rows, cols)
+
+
+def decode_y(
+    model: LoadedModel, batch: SliceBatch, features: torch.Tensor, index16: torch.Tensor, source: YSource
+) -> torch.Tensor:
+    """Decoded y, divided by the gain again, `(count, C, rows, cols)`; where nothing is coded it is its mean.
+
+    Parameters
+    ----------
+    features, index16 : torch.Tensor
+        `(count, rows, cols, width)` and `(count, rows, cols, C)` of the hyper decoder.
+    """
+    net, qp_map, present = model.net, batch.qp_map.to(model.device), ~batch.absent.to(model.device)[:, None]
+
+    def quantise(mean: torch.Tensor, index16: torch.Tensor, group: slice, step: torch.Tensor) -> torch.Tensor:
+        scale_index = round_index(index16) * present  # scale index 0: not coded, symbol 0
+        tables = (scale_index + model.y_shape_base[group, None, None]) * step
+        return source.y_symbols(batch, mean, tables, group, step)
+
+    y_hat = net.context(features, index16, qp_map, net.gains.gain(qp_map), quantise)
+    out: torch.Tensor = y_hat * net.gains.inverse(qp_map)
+    return out
 
 
 class FromAnalysis:
@@ -144,38 +169,31 @@ class FromAnalysis:
         """Run the hyper analysis and round."""
         net, device = self.model.net, self.model.device
         y = batch.cut(self.latents, self.layout.slice_rows)  # (count, C, rows, cols)
-        self.target = y
         qp_map = batch.qp_map.to(device)
+        gain = net.gains.gain(qp_map)
+        self.target = y * gain
+        self.weight = distortion_weight(qp_map, gain)
         with span("hyper_analysis"):
-            z = net.hyper_analysis(y / net.analysis.latent_std[:, None, None], y * net.gains.gain(qp_map), qp_map)
-        symbols = torch.floor(z + 0.5).clamp(-MAX_SYMBOL, MAX_SYMBOL).to(torch.int64).cpu()
+            z = net.hyper_analysis(y / net.analysis.latent_std[:, None, None], self.target, qp_map)
+        return self._keep_z(torch.floor(z + 0.5).clamp(-MAX_SYMBOL, MAX_SYMBOL).to(torch.int64).cpu(), tables)
+
+    def _keep_z(self, symbols: torch.Tensor, tables: np.ndarray) -> torch.Tensor:
         symbols = symbols * torch.from_numpy(tables % 64 != 0)
         self.z += list(zip(symbols.numpy().astype(np.int32), tables, strict=True))
         return symbols
 
-    def start_y(self, batch: SliceBatch, tables: torch.Tensor, gain: torch.Tensor) -> None:
-        """Scale the target."""
-        self.target = self.target * gain
-        self.tables = tables
-        self.sent = tables % 64 != 0
-        self.weight = distortion_weight(batch.qp_map.to(gain.device), gain)
-
-    def _symbols(self, mean: torch.Tensor, group: slice) -> torch.Tensor:
+    def y_symbols(
+        self, batch: SliceBatch, mean: torch.Tensor, tables: torch.Tensor, group: slice, step: torch.Tensor
+    ) -> torch.Tensor:
+        """Round what remains of the target."""
         residual = self.target[:, group] - mean
         if self.effort == 0:
             symbols = torch.floor(residual + 0.5)
         else:
-            symbols = round_towards_rate(residual, self.tables[:, group], self.weight[:, group])
-        return symbols.clamp(-MAX_SYMBOL, MAX_SYMBOL) * self.sent[:, group]
-
-    def quantise(self, mean: torch.Tensor, group: slice) -> torch.Tensor:
-        """Mean plus rounded residual."""
-        return mean + self._symbols(mean, group)
-
-    def finish_y(self, batch: SliceBatch, mean: torch.Tensor) -> None:
-        """Keep the final symbols."""
-        symbols = self._symbols(mean, slice(None)).to(torch.int32).cpu().numpy()
-        self.y += list(zip(symbols, self.tables.to(torch.int16).cpu().numpy(), strict=True))
+            symbols = round_towards_rate(residual, tables, self.weight[:, group])
+        symbols = symbols.clamp(-MAX_SYMBOL, MAX_SYMBOL) * (tables % 64 != 0)
+        keep_pass(self.y, batch, symbols, tables, group, step)
+        return symbols
 
     def payloads(self) -> list[bytes]:
         """Code every slice."""
@@ -184,7 +202,10 @@ class FromAnalysis:
             for (z, z_tables), (y, y_tables) in zip(self.z, self.y, strict=True):
                 encoder = SymbolEncoder()
                 encoder.encode(z.ravel(), z_tables.ravel())
-                encoder.encode(y.ravel(), y_tables.ravel())
+                even = checkerboard(y.shape[1], y.shape[2], torch.device("cpu")).numpy()
+                for group in self.model.net.context.slices:
+                    for step in (even, ~even):
+                        encoder.encode(y[group][:, step].ravel(), y_tables[group][:, step].ravel())
                 out.append(encoder.finish())
         return out
 
@@ -198,6 +219,26 @@ class FromAnalysis:
         return np.concatenate(y_rows), np.concatenate(z_rows)
 
 
+def keep_pass(
+    kept: list[tuple[np.ndarray, np.ndarray]], batch: SliceBatch, symbols: torch.Tensor, tables: torch.Tensor,
+    group: slice, step: torch.Tensor,
+) -> None:  # fmt: skip
+    """Add the symbols (int32) and tables (int16) of one pass to those of its slices, `(channels, rows, cols)` each."""
+    values = [v.cpu().numpy().astype(dtype) for v, dtype in ((symbols, np.int32), (tables, np.int16))]
+    new = list(zip(*values, strict=True))  # a slice each
+    if not bool(step[0, 0]):
+        for pair, parts in zip(kept[-batch.count :], new, strict=True):
+            for whole, part in zip(pair, parts, strict=True):
+                whole[group] += part
+    elif group.start == 0:
+        kept += new
+    else:
+        kept[-batch.count :] = [
+            (np.concatenate((pair[0], parts[0])), np.concatenate((pair[1], parts[1])))
+            for pair, parts in zip(kept[-batch.count :], new, strict=True)
+        ]
+
+
 class FromStream:
     """Decoder: reads symbols from the payloads of the slices."""
 
@@ -205,6 +246,7 @@ class FromStream:
         self.decoders = [SymbolDecoder(payload) for payload in payloads]
 
     def _decode(self, batch: SliceBatch, tables: np.ndarray) -> torch.Tensor:
+        """One call of every slice of a batch; `(count, channels, ...)`."""
         with span("entropy"):
             symbols = [
                 self.decoders[batch.first + i].decode(tables[i].ravel()).reshape(tables[i].shape)
@@ -216,13 +258,11 @@ class FromStream:
         """Decode z."""
         return self._decode(batch, tables).to(torch.int64)
 
-    def start_y(self, batch: SliceBatch, tables: torch.Tensor, gain: torch.Tensor) -> None:
-        """Decode all symbols of y: their tables depend on z alone."""
-        self.symbols = self._decode(batch, tables.to(torch.int16).cpu().numpy()).to(gain.device, torch.float32)
-
-    def quantise(self, mean: torch.Tensor, group: slice) -> torch.Tensor:
-        """Mean plus symbol."""
-        return mean + self.symbols[:, group]
-
-    def finish_y(self, batch: SliceBatch, mean: torch.Tensor) -> None:
-        """Nothing is left to do."""
+    def y_symbols(
+        self, batch: SliceBatch, mean: torch.Tensor, tables: torch.Tensor, group: slice, step: torch.Tensor
+    ) -> torch.Tensor:
+        """Decode one pass."""
+        of_pass = tables[..., step].to(torch.int16).cpu().numpy()  # (count, size, positions)
+        symbols = torch.zeros_like(mean)
+        symbols[..., step] = self._decode(batch, of_pass).to(symbols)
+        return symbols

@@ -1,4 +1,4 @@
-"""The complete VAE branch: transform, gains, hyper prior and mean context in one module, and its training pass."""
+"""The complete VAE branch: transform, gains, hyper prior and context in one module, and its training pass."""
 
 from __future__ import annotations
 
@@ -8,14 +8,23 @@ import torch
 from torch import nn
 
 from codec.entropy.likelihood import bits
-from codec.entropy.tables import SCALE_MAX, SCALE_MIN, SHAPE_1_5, SHAPES
+from codec.entropy.tables import N_SCALES, SCALE_MAX, SCALE_MIN, SHAPE_1_5, SHAPES
 from codec.integer.layers import round_ste
 from codec.quality import QP_STEPS
 from codec.tnc.config import ModelConfig
-from codec.tnc.context import MeanContext
+from codec.tnc.context import Context
 from codec.tnc.gain import GAIN_AT_32, Gains
-from codec.tnc.hyper import INDEX_EXPONENT, HyperAnalysis, HyperDecoder, HyperPrior, index_of_scale, scale_of_index
+from codec.tnc.hyper import (
+    INDEX_EXPONENT,
+    HyperAnalysis,
+    HyperDecoder,
+    HyperPrior,
+    index_of_scale,
+    round_index,
+    scale_of_index,
+)
 from codec.tnc.linear import strongest_basis
+from codec.tnc.rdoq import distortion_weight, round_towards_rate
 from codec.tnc.transform import Analysis, Synthesis
 
 SHAPE = float(SHAPES[SHAPE_1_5])
@@ -58,7 +67,7 @@ class TncModel(nn.Module):
         self.hyper_prior = HyperPrior(config.z_channels)
         self.hyper_decoder = HyperDecoder(config)
         self.gains = Gains(config.y_channels)
-        self.context = MeanContext(config, fused=fused)
+        self.context = Context(config, fused=fused)
         self.synthesis = Synthesis(config, fused=fused)
 
     def start_from_dct(self, pictures: torch.Tensor) -> None:
@@ -75,7 +84,7 @@ class TncModel(nn.Module):
 
     def forward(
         self, x: torch.Tensor, qp_map: torch.Tensor, base_qp: torch.Tensor, absent: torch.Tensor | None = None,
-        *, hard_rate: bool = False,
+        *, hard_rate: bool = False, towards_rate: bool = False,
     ) -> TrainingPass:  # fmt: skip
         """One training pass: noise or rounding for the rate, straight-through rounding for everything decoded.
 
@@ -92,13 +101,15 @@ class TncModel(nn.Module):
         hard_rate : bool
             Fit the scales to rounded symbols, as a stream holds them, and use noise only for the gradient of the
             values. Noise charges a symbol that is surely zero about 0.1 bit, so scales fitted to it are too wide.
+        towards_rate : bool
+            Round as effort 1 of the encoder does.
         """
 
-        def rate(value: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        def rate(value: torch.Tensor, scale: torch.Tensor, symbols: torch.Tensor) -> torch.Tensor:
             noisy = value + torch.rand_like(value) - 0.5
             if not hard_rate:
                 return bits(noisy, scale, shape)
-            counted = bits(torch.floor(value.detach() + 0.5), scale, shape)
+            counted = bits(symbols, scale, shape)
             if not value.requires_grad:
                 return counted
             steered = bits(noisy, scale.detach(), shape)
@@ -110,22 +121,30 @@ class TncModel(nn.Module):
         z = self.hyper_analysis(y / self.analysis.latent_std[:, None, None], target, qp_map)
         z_scale = self.hyper_prior.scale(base_qp)[:, :, None, None].expand_as(z)
         shape = torch.tensor(SHAPE, device=x.device)
-        z_bits = rate(z, z_scale)
+        z_symbols = round_ste(z)
+        z_bits = rate(z, z_scale, z_symbols.detach())
+        features, index16 = self.hyper_decoder(z_symbols.permute(0, 2, 3, 1), qp_map * QP_STEPS)
+        sent = torch.ones_like(target[:, :1], dtype=torch.bool) if absent is None else ~absent[:, None]
+        weight = distortion_weight(qp_map, gain.detach())
+        costs: list[torch.Tensor] = []
 
-        symbols = round_ste(z).permute(0, 2, 3, 1)  # (B, H/64, W/64, Cz)
-        features, index16 = self.hyper_decoder(symbols, qp_map * QP_STEPS)
-        index = index16.permute(0, 3, 1, 2) * 2.0**-INDEX_EXPONENT
-        scale = scale_of_index(index.clamp(-8, 72)).clamp(SCALE_MIN, SCALE_MAX)
+        def quantise(mean: torch.Tensor, index16: torch.Tensor, group: slice, step: torch.Tensor) -> torch.Tensor:
+            value = target[:, group] - mean
+            scale = scale_of_index((index16 * 2.0**-INDEX_EXPONENT).clamp(-8, 72)).clamp(SCALE_MIN, SCALE_MAX)
+            symbols = round_ste(value)
+            if towards_rate:
+                tables = round_index(index16.detach()) + N_SCALES * SHAPE_1_5
+                chosen = round_towards_rate(value.detach(), tables, weight[:, group])
+                symbols = value + (chosen - value).detach()
+            here = step & sent
+            cost = rate(value, scale, symbols.detach()) * here
+            if bool(step[0, 0]):
+                costs.append(cost)
+            else:
+                costs[-1] = costs[-1] + cost
+            return symbols * here
 
-        sent = None if absent is None else ~absent[:, None]
-
-        def quantise(mean: torch.Tensor, group: slice) -> torch.Tensor:
-            residual = round_ste(target[:, group] - mean)
-            return mean + (residual if sent is None else residual * sent)
-
-        mean, y_hat = self.context(features.permute(0, 3, 1, 2), qp_map, gain, quantise)
-        y_bits = rate(target - mean, scale)
-        if sent is not None:
-            y_bits = y_bits * sent
+        y_hat = self.context(features, index16, qp_map, gain, quantise)
+        y_bits = torch.cat(costs, dim=1)
         picture = self.synthesis(y_hat * self.gains.inverse(qp_map), qp_map)
         return TrainingPass(picture, y_bits, z_bits)

@@ -13,7 +13,7 @@ import torch
 
 from codec.entropy import N_SCALES, N_SHAPES
 from codec.errors import ModelError, SettingsError, UnknownModel
-from codec.integer.layers import IntLayer
+from codec.integer.layers import RELU_RANGE, IntLayer
 from codec.integer.proof import prove
 from codec.resources import resource
 from codec.tnc.complexity import Complexity, count_macs
@@ -55,7 +55,7 @@ class LoadedModel:
     Attributes
     ----------
     net : TncModel
-        Networks in evaluation mode on `device`; the hyper decoder works in `integer_dtype`.
+        Networks in evaluation mode on `device`; hyper decoder and scale context work in `integer_dtype`.
     entropy_id, synthesis_id : bytes
         Four bytes each.
     z_table : numpy.ndarray
@@ -110,6 +110,9 @@ def load_file(path: Path, device: torch.device, integer_dtype: torch.dtype = tor
     config, tensors = read_weights(path)
     net = TncModel(config, fused=True)
     load_float_part(net, tensors, path)
+    seen = net.context.seen.compand.table
+    if not 0 <= int(seen.min()) <= int(seen.max()) <= RELU_RANGE[1]:
+        raise ModelError("the table of magnitudes is out of range", where=path.name, hint="reinstall")
     for name, layer in net.named_modules():
         if isinstance(layer, IntLayer):
             try:

@@ -93,14 +93,8 @@ class Refined(FromAnalysis):
         rows = batch.rows // ROWS_PER_UNIT
         top = batch.first * self.layout.slice_rows // ROWS_PER_UNIT
         part = self.chosen_z[:, top : top + batch.count * rows]
-        symbols = part.unflatten(1, (batch.count, rows)).movedim(1, 0) * torch.from_numpy(tables % 64 != 0)
-        self.z += list(zip(symbols.numpy().astype(np.int32), tables, strict=True))
-        return symbols
-
-    def start_y(self, batch: SliceBatch, tables: torch.Tensor, gain: torch.Tensor) -> None:
-        """Take the targets of these slices; they are gained already."""
-        self.target = batch.cut(self.latents, self.layout.slice_rows)
-        self.tables, self.sent = tables, tables % 64 != 0
+        self.target = batch.cut(self.latents, self.layout.slice_rows)  # gained already
+        return self._keep_z(part.unflatten(1, (batch.count, rows)).movedim(1, 0), tables)
 
 
 def _per_unit(positions: slice) -> slice:
@@ -226,20 +220,12 @@ class Window:
             features, index16 = net.hyper_decoder(
                 z_part.permute(0, 2, 3, 1).to(model.integer_dtype), qp16[:, 0].to(model.integer_dtype)
             )
-            index16 = index16.permute(0, 3, 1, 2)
-            scale_index = round_index(index16.detach()) * ~absent
             qp_map = qp16[:, 0].to(torch.float32) / QP_STEPS
             rounding = _Rounding(
-                wanted, scale_index + model.y_shape_base[:, None, None], scale_index > 0,
-                distortion_weight(qp_map, gain), temperature, towards_rate,
-            )  # fmt: skip
-            features = features.permute(0, 3, 1, 2).to(torch.float32)
-            mean, y_hat = net.context(features, qp_map, gain, rounding)
-            symbols = y_hat - mean  # (count, C, height, cols), soft ones with their fraction
-            fraction = symbols - torch.floor(symbols).detach()
-            spread = fraction * (1 - fraction) * rounding.weight / CAUTION
-            index = (index16 * 2.0**-INDEX_EXPONENT).to(torch.float32)
-            bits = bits + (self.ramps(symbols, rounding.tables, index) + spread).sum()
+                model, self.ramps, wanted, ~absent, distortion_weight(qp_map, gain), temperature, towards_rate
+            )
+            y_hat = net.context(features, index16, qp_map, gain, rounding)
+            bits = bits + rounding.bits
             parts.append(y_hat.movedim(0, 1).flatten(1, 2))
         y_hat = torch.cat(parts, dim=1)[None]
         shown = net.synthesis(y_hat * self.inverse, self.qp16[:, 0].to(torch.float32) / QP_STEPS)
@@ -249,24 +235,33 @@ class Window:
         return bits + (error * self.pixel_weight).sum(), y_hat
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Rounding:
-    """What the mean context calls for every channel group."""
+    """What the context calls in every pass: rounds softly, counts `bits`. Tensors are `(count, C, height, cols)`."""
 
+    model: LoadedModel
+    ramps: BitRamps
     target: torch.Tensor
-    tables: torch.Tensor
-    sent: torch.Tensor
+    present: torch.Tensor
     weight: torch.Tensor
     temperature: float
     towards_rate: bool
+    bits: torch.Tensor | float = 0.0
 
-    def __call__(self, mean: torch.Tensor, group: slice) -> torch.Tensor:
-        residual = self.target[:, group] - mean
+    def __call__(self, mean: torch.Tensor, index16: torch.Tensor, group: slice, step: torch.Tensor) -> torch.Tensor:
+        scale_index = round_index(index16.detach()) * (self.present & step)
+        tables = scale_index + self.model.y_shape_base[group, None, None]
+        residual, weight = self.target[:, group] - mean, self.weight[:, group]
         if self.towards_rate:
-            symbols = round_towards_rate(residual, self.tables[:, group], self.weight[:, group])
+            symbols = round_towards_rate(residual, tables, weight)
         else:
             symbols = soft_round(residual, self.temperature)
-        return mean + symbols.clamp(-MAX_SYMBOL, MAX_SYMBOL) * self.sent[:, group]
+        symbols = symbols.clamp(-MAX_SYMBOL, MAX_SYMBOL) * (scale_index > 0)
+        fraction = symbols - torch.floor(symbols).detach()
+        spread = fraction * (1 - fraction) * weight / CAUTION
+        index = (index16 * 2.0**-INDEX_EXPONENT).to(torch.float32)
+        self.bits = self.bits + (self.ramps(symbols, tables, index) + spread).sum()
+        return symbols
 
 
 @dataclass

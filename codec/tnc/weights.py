@@ -27,9 +27,10 @@ from codec.tnc.config import ModelConfig
 from codec.tnc.model import TncModel
 
 ID_BYTES = 4
-DECODER_PARTS = ("gains.", "context.", "synthesis.")
-ENTROPY_PARTS = ("hyper_decoder.", "z_table", "y_shape", "z_shape")
-FORMAT = "tnc-weights-1"
+DECODER_PARTS = ("gains.", "context.passes.", "context.latent_std", "synthesis.")
+ENTROPY_PARTS = ("hyper_decoder.", "context.scales.", "context.seen.", "z_table", "y_shape", "z_shape")
+TABLES = ("hyper_decoder.qp_index", "context.seen.compand.table")
+FORMAT = "tnc-weights-2"
 
 
 def export_tensors(model: TncModel) -> dict[str, torch.Tensor]:
@@ -45,7 +46,7 @@ def export_tensors(model: TncModel) -> dict[str, torch.Tensor]:
     integer = {name for name, layer in copy.named_modules() if isinstance(layer, IntLayer)}
     for name, value in copy.state_dict().items():
         owner = name.rpartition(".")[0]
-        if owner in integer or name.startswith("hyper_prior.") or name.endswith("qp_index"):
+        if owner in integer or name.startswith("hyper_prior.") or name in TABLES:
             continue
         tensors[name] = value.to(torch.float16)
     for name, layer in copy.named_modules():
@@ -54,7 +55,7 @@ def export_tensors(model: TncModel) -> dict[str, torch.Tensor]:
             tensors[f"{name}.weight"] = weight.detach().to(torch.int8)
             tensors[f"{name}.bias"] = bias.detach().to(torch.int32)
             tensors[f"{name}.shift"] = shift.detach().to(torch.int8)
-    tensors["hyper_decoder.qp_index"] = copy.hyper_decoder.qp_index.to(torch.int16)
+    tensors |= {name: copy.get_buffer(name).to(torch.int16) for name in TABLES}
     tensors["z_table"] = copy.hyper_prior.table().to(torch.uint8)  # (64, Cz)
     tensors["y_shape"] = torch.full((model.config.y_channels,), SHAPE_1_5, dtype=torch.uint8)
     tensors["z_shape"] = torch.full((model.config.z_channels,), SHAPE_1_5, dtype=torch.uint8)

@@ -53,6 +53,8 @@ class TrainOptions:
         Limit of the gradient norm.
     hard_rate : bool
         Count bits of rounded symbols rather than of noisy values: for the last part of a training.
+    towards_rate : float
+        Share of the steps in which symbols are rounded by rate and distortion, as effort 1 of the encoder does.
     mixed : bool
         bfloat16 in the deep transforms (accelerators only).
     seed : int
@@ -69,6 +71,7 @@ class TrainOptions:
     ema: float = 0.995
     clip: float = 1.0
     hard_rate: bool = False
+    towards_rate: float = 0.0
     mixed: bool = False
     seed: int = 1
 
@@ -223,7 +226,15 @@ class Trainer(Optimisation[TncModel]):
         conditions.qp_map = conditions.qp_map.to(self.device)
         conditions.base_qp = conditions.base_qp.to(self.device)
         conditions.absent = None if conditions.absent is None else conditions.absent.to(self.device)
-        result = self.model(x, conditions.qp_map, conditions.base_qp, conditions.absent, hard_rate=o.hard_rate)
+        towards_rate = float(torch.rand((), generator=self.generator)) < o.towards_rate
+        result = self.model(
+            x,
+            conditions.qp_map,
+            conditions.base_qp,
+            conditions.absent,
+            hard_rate=o.hard_rate,
+            towards_rate=towards_rate,
+        )
         return rate_distortion_cost(result, x, conditions)
 
 

@@ -47,7 +47,6 @@ class Recipe:
     qp_map: str = ""
     slice_units: int = 3
     metadata: bool = False
-    version: int = 2
     foreign: bool = False
     longer_header: bool = False
     branch: str = "vae"
@@ -88,7 +87,6 @@ RECIPES = {
     "inr_shared": Recipe(270, 256, 33, branch="inr", iterations=60),
     "mixed": Recipe(256, 256, 33, force=((0, 0, "inr"), (0, 1, "vae")), iterations=30),
     "mixed_high": Recipe(400, 200, 30, depth=16, alpha=True, force=((1, 0, "inr"), (0, 0, "vae")), iterations=30),
-    "version_1": Recipe(96, 80, 30, version=1, qp_map="ramp"),
 }
 
 
@@ -138,7 +136,7 @@ def finished(stream: bytes, recipe: Recipe) -> bytes:
         )
     if recipe.foreign:
         sections = [Section(ANCILLARY | 0x7F, b"first"), *sections, Section(ANCILLARY | 0x40, bytes(300))]
-    stream = write_stream(replace(parsed.header, version=recipe.version), sections)
+    stream = write_stream(parsed.header, sections)
     return _longer(stream, parsed.header) if recipe.longer_header else stream
 
 

@@ -58,7 +58,9 @@ def random_model() -> TncModel:
     model.start_from_dct(batch)
     with torch.no_grad():
         for name, p in model.named_parameters():
-            if name.startswith(("context.", "synthesis.leave", "analysis.leave")) and "leave.weight" in name:
+            if name.endswith("change.weight"):
+                p.normal_(0, 0.15)
+            elif name.startswith(("context.", "synthesis.leave", "analysis.leave")) and "leave.weight" in name:
                 p.normal_(0, 0.02 if name.startswith("synthesis") else 0.1)
             elif name.endswith((".weight1", ".identity")) or (name.endswith(".bias") and "index16" not in name):
                 p.add_(torch.randn_like(p) * 0.05)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ import torch
 
 from codec.files import read_picture
 from codec.picture import Picture
-from codec.stream import read_stream, write_stream
+from codec.stream import read_stream
 from codec.tnc.encoder import ImageEncoder
 from codec.tnc.models import LoadedModel, available_models, load_by_id, load_file
 from codec.tnc.settings import EncodeSettings
@@ -82,15 +81,3 @@ def test_the_shipped_model_decodes_its_golden_stream(card) -> None:
 def test_no_golden_stream_is_left_of_a_model_that_is_gone() -> None:
     wanted = {f"{card.entropy_id}-{card.synthesis_id}" for card in available_models()}
     assert {path.stem for path in SHIPPED.iterdir()} == wanted, RENEW
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_golden_streams_are_of_version_1_and_version_2_differs_by_its_number_only(name: str) -> None:
-    """Version 1 stays readable for ever; what is written now holds the same sections."""
-    parsed = read_stream((FOLDER / f"{name}.tnc").read_bytes())
-    assert parsed.header.version == 1
-    again = read_stream(write_stream(replace(parsed.header, version=2), parsed.sections))
-    assert again.header.version == 2
-    assert again.sections == parsed.sections
-    model = load_file(TINY_FILE, torch.device("cpu"))
-    assert trace(again, model).to_json() == EXPECTED[name]

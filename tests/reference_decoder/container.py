@@ -58,7 +58,7 @@ def parse(data: bytes) -> Stream:
     if data[:4] != b"\x8bTNC":
         raise Damaged("magic number")
     version, header_bytes = data[4], data[5]
-    if version not in (1, 2) or header_bytes < 22:
+    if version != 5 or header_bytes < 22:
         raise Damaged("version")
     end = 6 + header_bytes
     if crc32c(data[:end]) != int.from_bytes(data[end : end + 4], "little"):
@@ -89,7 +89,7 @@ def parse(data: bytes) -> Stream:
         if len(payload) != length or crc32c(data[start:at]) != int.from_bytes(data[at : at + 4], "little"):
             raise Damaged("section checksum")
         at += 4
-        if type_ < 128 and type_ not in range(1, 7 if version == 2 else 3):
+        if type_ < 128 and type_ not in range(1, 7):
             raise Damaged("unknown critical section")
         sections.setdefault(type_, []).append(payload)
     return Stream(version, width, height, color, depth, qp, units, data[16:20], data[20:24], sections)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from tests.reference_decoder.weights import Weights
@@ -35,8 +37,8 @@ def integer_shuffle(x: np.ndarray) -> np.ndarray:
 
 def integer_layer(w: Weights, name: str, x: np.ndarray, low: int, high: int) -> np.ndarray:
     """Section 5.2."""
-    weight, bias, shift = (w[f"hyper_decoder.{name}.{part}"].astype(np.int64) for part in ("weight", "bias", "shift"))
-    if name.startswith("spatial"):
+    weight, bias, shift = (w[f"{name}.{part}"].astype(np.int64) for part in ("weight", "bias", "shift"))
+    if name.rpartition(".")[2].startswith("spatial"):
         total = np.einsum("jt,tjrc->jrc", weight, around(x))
     else:
         total = np.einsum("ji,irc->jrc", weight, x)
@@ -46,13 +48,17 @@ def integer_layer(w: Weights, name: str, x: np.ndarray, low: int, high: int) -> 
 
 
 def hyper_decoder(w: Weights, z: np.ndarray, qp16: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Section 5.3: features, and scale indices before the rule for absent positions."""
-    x = integer_shuffle(integer_layer(w, "up32", np.clip(z, -512, 511), 0, 1023))
-    x = integer_layer(w, "spatial32", x, -512, 511)
-    x = integer_layer(w, "spatial16", integer_shuffle(integer_layer(w, "up16", x, 0, 1023)), -512, 511)
-    features = integer_layer(w, "mix16", np.concatenate([x, np.clip(qp16 - 512, -512, 511)[None]]), 0, 1023)
-    v = integer_layer(w, "index16", features, -2048, 2047)
-    return features, np.clip((v + w["hyper_decoder.qp_index"].astype(np.int64)[qp16] + 8) >> 4, 0, 63)
+    """Section 5.3: features, and scale indices in sixteenths."""
+
+    def layer(name: str, x: np.ndarray, low: int, high: int) -> np.ndarray:
+        return integer_layer(w, f"hyper_decoder.{name}", x, low, high)
+
+    x = integer_shuffle(layer("up32", np.clip(z, -512, 511), 0, 1023))
+    x = layer("spatial32", x, -512, 511)
+    x = layer("spatial16", integer_shuffle(layer("up16", x, 0, 1023)), -512, 511)
+    features = layer("mix16", np.concatenate([x, np.clip(qp16 - 512, -512, 511)[None]]), 0, 1023)
+    v = layer("index16", features, -2048, 2047)
+    return features, v + w["hyper_decoder.qp_index"].astype(np.int64)[qp16]
 
 
 def gains(w: Weights, qp: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -81,15 +87,35 @@ def conv3(w: Weights, name: str, x: np.ndarray, *, depthwise: bool) -> np.ndarra
     return out + w.real(f"{name}.bias")[:, None, None]
 
 
-def context(w: Weights, symbols: np.ndarray, features: np.ndarray, qp: np.ndarray, gain: np.ndarray) -> np.ndarray:
-    """Section 5.5: y_hat."""
+def scale_change(w: Weights, number: int, x: np.ndarray) -> np.ndarray:
+    """Section 5.5: what a pass adds to the scale indices of its group."""
+    name = f"context.scales.{number}"
+    x = integer_layer(w, f"{name}.spatial", integer_layer(w, f"{name}.enter", x, 0, 1023), -512, 511)
+    return integer_layer(w, f"{name}.change", integer_layer(w, f"{name}.mix", x, 0, 1023), -2048, 2047)
+
+
+def context(
+    w: Weights, call: Callable[[np.ndarray], np.ndarray], features: np.ndarray, index16: np.ndarray, qp: np.ndarray,
+    gain: np.ndarray, absent: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """Section 5.5: y_hat; all symbols and all tables in coding order. `call` decodes one call of the symbol coder."""
     even = np.indices(qp.shape).sum(0) % 2 == 0
     unit = gain * w.real("context.latent_std")[:, None, None]
     inputs = np.concatenate([features / 32, (qp[None] - 32) / 16])
-    y_hat, start = np.zeros(symbols.shape), 0
+    seen_table = w["context.seen.compand.table"].astype(np.int64)
+    known = features
+    y_hat, symbols = np.zeros(unit.shape), np.zeros(unit.shape, np.int64)
+    in_order, tables_in_order, start = [], [], 0
     for g, size in enumerate(w.config["groups"]):
         k = slice(start, start + size)
         for step, here in enumerate((even, ~even)):
+            seen = seen_table[np.minimum(8 * np.abs(symbols[k]), 511)]
+            index = index16[k] + scale_change(w, 2 * g + step, np.concatenate([known, *([seen] if step else [])]))
+            index = np.where(absent, 0, np.clip((index + 8) >> 4, 0, 63))
+            tables = (64 * w["y_shape"].astype(int)[k, None, None] + index)[:, here]
+            symbols[k][:, here] = call(tables)
+            in_order.append(symbols[k][:, here].ravel())
+            tables_in_order.append(tables.ravel())
             extra = [np.where(even, y_hat[k] / unit[k], 0)] if step else []
             name = f"context.passes.{2 * g + step}"
             x = wsilu(conv1(w, f"{name}.enter", np.concatenate([inputs, *extra])))
@@ -98,8 +124,9 @@ def context(w: Weights, symbols: np.ndarray, features: np.ndarray, qp: np.ndarra
             mean = conv1(w, f"{name}.leave", x) * unit[k]
             y_hat[k] = np.where(here, mean + symbols[k], y_hat[k])
         inputs = np.concatenate([inputs, y_hat[k] / unit[k]])
+        known = np.concatenate([known, seen_table[np.minimum(8 * np.abs(symbols[k]), 511)]])
         start += size
-    return y_hat
+    return y_hat, np.concatenate(in_order), np.concatenate(tables_in_order)
 
 
 def _unit(w: Weights, name: str, x: np.ndarray, *, dense: bool) -> np.ndarray:

@@ -14,7 +14,7 @@ from tests.reference_decoder.weights import Weights
 
 @dataclass
 class Decoded:
-    """Samples `(channels, H, W)`, alpha, metadata, and what the symbol decoder saw of every slice: z, y and tables."""
+    """Samples `(channels, H, W)`, alpha, metadata, and of every slice z, y and tables, y in coding order."""
 
     samples: np.ndarray
     alpha: np.ndarray | None
@@ -75,14 +75,13 @@ def _vae(stream: Stream, w: Weights, qp16: np.ndarray, absent: np.ndarray, out: 
         z_scale = np.where(z_absent, 0, w["z_table"][stream.qp // 16].astype(int)[:, None, None])
         z_tables = 64 * w["z_shape"].astype(int)[:, None, None] + z_scale
         z = symbols.call(z_tables)
-        features, index = networks.hyper_decoder(w, z, qp16[here])
-        y_tables = 64 * w["y_shape"].astype(int)[:, None, None] + np.where(absent[here], 0, index)
-        y = symbols.call(y_tables)
-        for kept, value in zip((out.z, out.z_tables, out.y, out.y_tables), (z, z_tables, y, y_tables), strict=True):
-            kept.append(value)
+        features, index16 = networks.hyper_decoder(w, z, qp16[here])
         qp = qp16[here] / 16
         gain, inverse = networks.gains(w, qp)
-        parts.append(networks.context(w, y, features, qp, gain) * inverse)
+        y_hat, y, y_tables = networks.context(w, symbols.call, features, index16, qp, gain, absent[here])
+        for kept, value in zip((out.z, out.z_tables, out.y, out.y_tables), (z, z_tables, y, y_tables), strict=True):
+            kept.append(value)
+        parts.append(y_hat * inverse)
     return networks.synthesis(w, np.concatenate(parts, axis=1), qp16 / 16)
 
 

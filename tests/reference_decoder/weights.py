@@ -54,6 +54,8 @@ class Weights:
 
         fields = json.dumps({k: v for k, v in self.config.items() if k != "name"}, sort_keys=True)
         return (
-            first_bytes(TABLES_SHA256, ("hyper_decoder.", "z_table", "y_shape", "z_shape")),
-            first_bytes(fields, ("gains.", "context.", "synthesis.")),
+            first_bytes(
+                TABLES_SHA256, ("hyper_decoder.", "context.scales.", "context.seen.", "z_table", "y_shape", "z_shape")
+            ),
+            first_bytes(fields, ("gains.", "context.passes.", "context.latent_std", "synthesis.")),
         )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codec.errors import BitstreamError, InputError, UnsupportedVersion
+from codec.errors import BitstreamError, InputError
 from codec.stream import (
     Branches,
     Section,
@@ -201,20 +201,3 @@ def test_sections_that_contradict_branches_are_refused(
         write_stream(header, sections)
     with pytest.raises(BitstreamError, match=message):
         read_stream(with_body(header, b"".join(map(pack_section, sections))))
-
-
-@pytest.mark.parametrize("section", [MIXED, SHARED, BLOCK])
-def test_version_1_does_not_know_these_sections(section: Section) -> None:
-    old = dataclasses.replace(MIXED_HEADER, version=1)
-    with pytest.raises(UnsupportedVersion, match="not known"):
-        write_stream(old, [section, *SLICES])
-
-
-def test_a_version_1_stream_is_a_version_2_stream_but_for_its_version() -> None:
-    streams = [write_stream(dataclasses.replace(MIXED_HEADER, version=v), [MAP, *SLICES]) for v in (1, 2)]
-    assert [stream[4] for stream in streams] == [1, 2]
-    assert streams[0][:4] + streams[0][5:28] + streams[0][32:] == streams[1][:4] + streams[1][5:28] + streams[1][32:]
-    first, second = map(read_stream, streams)
-    assert first.header == dataclasses.replace(second.header, version=1)
-    assert first.sections == second.sections
-    assert first.branches is second.branches is None

@@ -84,7 +84,7 @@ def test_the_exact_bytes_of_a_small_stream():
     stream = write_stream(
         StreamHeader(1, 258, "grey", 63.0, b"abcd", b"efgh", slice_units=5), [Section(SectionType.SLICE, b"\x2a")]
     )
-    head = "8b544e43021600010002010008f00305616263646566676807000000"
+    head = "8b544e43051600010002010008f00305616263646566676807000000"
     assert stream[:28].hex() == head
     assert stream[28:32] == google_crc32c.value(stream[:28]).to_bytes(4, "little")
     assert stream[32:35].hex() == "01012a"
@@ -208,7 +208,8 @@ def test_foreign_bytes_at_the_end_are_an_error():
 @pytest.mark.parametrize(
     ("offset", "value", "error", "message"),
     [
-        (4, b"\x05", UnsupportedVersion, "version 5"),
+        (4, b"\x02", UnsupportedVersion, "version 2"),
+        (4, b"\x06", UnsupportedVersion, "version 6"),
         (4, b"\x03", UnsupportedVersion, "video"),
         (4, b"\x04", UnsupportedVersion, "video"),
         (5, b"\x15", BitstreamError, "too few"),

@@ -17,10 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from codec.entropy import N_SCALES
 from codec.errors import ModelError
 from codec.files import atomic_path
 from codec.quality import QP_STEPS
-from codec.tnc.hyper import round_index
+from codec.tnc.latents import SliceBatch, decode_y
 from codec.tnc.models import LoadedModel
 from codec.tnc.rdoq import distortion_weight, round_towards_rate
 from codec.tnc.transform import Synthesis
@@ -103,20 +104,28 @@ def decoded_latents(
     z = torch.floor(net.hyper_analysis(y / net.analysis.latent_std[:, None, None], target, qp_map) + 0.5)
     qp16 = (qp_map * QP_STEPS).round().to(model.integer_dtype)
     features, index16 = net.hyper_decoder(z.permute(0, 2, 3, 1).to(model.integer_dtype), qp16)
-    index = round_index(index16).permute(0, 3, 1, 2)
-    tables, weight = index + model.y_shape_base[:, None, None], distortion_weight(qp_map, gain)
+    batch = SliceBatch(0, len(x), qp16.shape[1], qp16.long(), torch.zeros_like(qp16, dtype=torch.bool))
+    weight = distortion_weight(qp_map, gain) if towards_rate else None
+    return decode_y(model, batch, features, index16, _Rounding(target, weight))
 
-    def quantise(mean: torch.Tensor, group: slice) -> torch.Tensor:
-        residual = target[:, group] - mean
-        if towards_rate:
-            symbols = round_towards_rate(residual, tables[:, group], weight[:, group])
-        else:
+
+@dataclass(frozen=True)
+class _Rounding:
+    """Symbols of gained y `(B, C, h, w)`: to the nearest, or with these weights towards rate."""
+
+    target: torch.Tensor
+    weight: torch.Tensor | None
+
+    def y_symbols(
+        self, batch: SliceBatch, mean: torch.Tensor, tables: torch.Tensor, group: slice, step: torch.Tensor
+    ) -> torch.Tensor:
+        """Symbols of one pass."""
+        residual = self.target[:, group] - mean
+        if self.weight is None:
             symbols = torch.floor(residual + 0.5)
-        return mean + symbols * (index[:, group] > 0)
-
-    _, y_hat = net.context(features.permute(0, 3, 1, 2).to(torch.float32), qp_map, gain, quantise)
-    latents: torch.Tensor = y_hat * net.gains.inverse(qp_map)
-    return latents
+        else:
+            symbols = round_towards_rate(residual, tables, self.weight[:, group])
+        return symbols * (tables % N_SCALES > 0)
 
 
 class PerceptualTrainer:

@@ -20,6 +20,7 @@ def test_a_tiny_model_counted_by_hand() -> None:
     hyper_decoder = 8 * 64 / 4096 + (9 * 16 + 16 * 64) / 1024 + (9 * 16 + 17 * 16 + 16 * 16) / 256
     passes = [(17, 4), (21, 4), (21, 12), (33, 12)]  # inputs and outputs of each
     context = sum(cin * 16 + 9 * 16 + 16 * 16 + 16 * cout for cin, cout in passes) / 256
+    context += sum((cin - 1) * 16 + 9 * 16 + 16 * 16 + 16 * cout for cin, cout in passes) / 256
     synthesis = (16 * 768 + 17 * 16 + 2 * 8 * 8 + 9 * 8 + 16 * 32) / 256 + (2 * 4 * 4 + 9 * 4 * 4 + 9 * 8 * 192) / 64
     expected = {
         "analysis": analysis,

@@ -57,18 +57,22 @@ def test_a_stream_coded_in_one_way_decodes_in_every_other(
 
 
 class KeepMeans(FromAnalysis):
-    """An encoder's source that also keeps the means, per slice."""
+    """An encoder's source that also keeps the means, pass by pass, 0 where a pass has no symbols."""
 
-    def finish_y(self, batch: SliceBatch, mean: torch.Tensor) -> None:
-        super().finish_y(batch, mean)
-        self.means = [*getattr(self, "means", []), *mean]
+    def y_symbols(
+        self, batch: SliceBatch, mean: torch.Tensor, tables: torch.Tensor, group: slice, step: torch.Tensor
+    ) -> torch.Tensor:
+        self.means = [*getattr(self, "means", []), (batch.first, group, mean * step)]
+        return super().y_symbols(batch, mean, tables, group, step)
 
-
-class KeepMeansDecoder(FromStream):
-    """The same at the decoder."""
-
-    def finish_y(self, batch: SliceBatch, mean: torch.Tensor) -> None:
-        self.means = [*getattr(self, "means", []), *mean]
+    def mean(self) -> torch.Tensor:
+        """`(C, rows, cols)`."""
+        out = torch.zeros_like(self.latents)
+        for first, group, mean in self.means:
+            part = mean.movedim(0, 1).flatten(1, 2)
+            top = first * self.layout.slice_rows
+            out[group, top : top + part.shape[1]] += part
+        return out
 
 
 def test_absent_positions_cost_nothing_and_show_their_mean(tiny: LoadedModel, photo: Picture) -> None:
@@ -83,7 +87,7 @@ def test_absent_positions_cost_nothing_and_show_their_mean(tiny: LoadedModel, ph
         walk(tiny, layout, 480, qp16, layout.outside(), full)
         coded = KeepMeans(tiny, layout, encoder.y)
         y_hat = walk(tiny, layout, 480, qp16, absent, coded)
-        decoded = KeepMeansDecoder(coded.payloads())
+        decoded = FromStream(coded.payloads())
         y_again = walk(tiny, layout, 480, qp16, absent, decoded)
         inverse = tiny.net.gains.inverse(qp16[None] / 16.0)[0]
     torch.testing.assert_close(y_hat, y_again, rtol=1e-5, atol=1e-5)
@@ -97,7 +101,7 @@ def test_absent_positions_cost_nothing_and_show_their_mean(tiny: LoadedModel, ph
     assert y_bits.shape == z_bits.shape == hidden.shape
     assert not y_bits[hidden].any()
     assert (z_bits == 0).sum() == 16 * 4  # only whole absent units have no z: rows 4..11, columns 4..11
-    means = torch.cat(coded.means, dim=1) * inverse
+    means = coded.mean() * inverse
     torch.testing.assert_close(y_hat[0][:, absent], means[:, absent])
     assert not torch.allclose(y_hat[0][:, ~absent], means[:, ~absent])
     assert sum(map(len, coded.payloads())) < sum(map(len, full.payloads()))

@@ -93,6 +93,9 @@ def test_a_file_of_another_kind_is_one_model_error(tmp_path: Path, good, metadat
         load_file(tmp_path / "m.safetensors", CPU)
 
 
+INTEGER = ("hyper_decoder.", "context.scales.", "context.seen.")
+
+
 def test_ids_cover_what_they_are_for(good) -> None:
     tensors = good[0]
     entropy_id, synthesis_id = model_ids(tensors, TINY)
@@ -106,19 +109,19 @@ def test_ids_cover_what_they_are_for(good) -> None:
         return new[0] != entropy_id, new[1] != synthesis_id
 
     for name in tensors:
-        entropy = name.startswith("hyper_decoder.") or name in ("z_table", "y_shape", "z_shape")
-        synthesis = name.startswith(("gains.", "context.", "synthesis."))
+        entropy = name.startswith(INTEGER) or name in ("z_table", "y_shape", "z_shape")
+        synthesis = name.startswith(("gains.", "context.passes.", "context.latent_std", "synthesis."))
         assert changed(name) == (entropy, synthesis), name
     assert sum(changed(name) == (False, False) for name in tensors) > 5  # encoders may change freely
 
 
 def test_every_tensor_travels_with_its_type(good) -> None:
     tensors = good[0]
-    kinds = {name.rpartition(".")[2]: t.dtype for name, t in tensors.items() if name.startswith("hyper_decoder.")}
+    kinds = {name.rpartition(".")[2]: t.dtype for name, t in tensors.items() if name.startswith(INTEGER)}
     assert kinds == {
-        "weight": torch.int8, "bias": torch.int32, "shift": torch.int8, "qp_index": torch.int16,
+        "weight": torch.int8, "bias": torch.int32, "shift": torch.int8, "qp_index": torch.int16, "table": torch.int16,
     }  # fmt: skip
-    assert {t.dtype for n, t in tensors.items() if not n.startswith("hyper_decoder.")} == {torch.float16, torch.uint8}
+    assert {t.dtype for n, t in tensors.items() if not n.startswith(INTEGER)} == {torch.float16, torch.uint8}
     assert not any(name.endswith((".weight1", ".identity")) for name in tensors)
 
 
@@ -141,7 +144,7 @@ def test_training_may_go_on_from_shipped_weights(good) -> None:
     again = export_tensors(model)
     assert set(again) == set(good[0])
     for name, value in good[0].items():
-        if not name.startswith("hyper_decoder."):
+        if not name.startswith(INTEGER):
             torch.testing.assert_close(again[name].float(), value.float(), atol=2e-3, rtol=2e-3)
     for name, layer in model.named_modules():
         if isinstance(layer, IntLayer):

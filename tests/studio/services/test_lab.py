@@ -210,7 +210,7 @@ def test_the_real_tnc_runs_in_the_lab(qtbot: QtBot, lab_studio: Studio, files: l
     finish(qtbot, lab_studio)
     (row,) = lab_studio.session.lab.rows
     assert (row.label, row.effort, row.error) == ("TNC effort 1", 1, "")
-    assert row.kmac_per_px == pytest.approx(5.18, abs=0.01)
+    assert row.kmac_per_px == pytest.approx(6.27, abs=0.01)
     assert row.settings == TncAdapter(effort=1).settings_text
 
 
