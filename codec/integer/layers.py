@@ -26,7 +26,8 @@ _STEPS = [2.0**-shift for shift in range(SHIFT_MAX + 1)]
 
 def round_ste(x: torch.Tensor) -> torch.Tensor:
     """Round half up with the gradient of the identity."""
-    return x + (torch.floor(x + 0.5) - x).detach()
+    rounded = torch.floor(x + 0.5)
+    return x + (rounded - x).detach() if x.requires_grad else rounded
 
 
 def requantise(total: torch.Tensor, shift: torch.Tensor, bounds: tuple[int, int]) -> torch.Tensor:
@@ -106,14 +107,14 @@ class IntLayer(nn.Module):
         with torch.no_grad():
             self.frozen = tuple(t.detach().to(device, dtype) for t in self.quantised())  # type: ignore[assignment]
 
-    def sums(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        """Sums of products without bias."""
+    def sums(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        """Sums of products, and bias."""
         raise TypeError("IntLayer is abstract")
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Integers in, integers out; `(B, H, W, cin) -> (B, H, W, cout)`."""
         weight, bias, shift = self.quantised()
-        return requantise(self.sums(x, weight) + bias, shift, self.bounds)
+        return requantise(self.sums(x, weight, bias), shift, self.bounds)
 
 
 class IntPointwise(IntLayer):
@@ -125,9 +126,9 @@ class IntPointwise(IntLayer):
     ) -> None:  # fmt: skip
         super().__init__(cout, cin, in_exponent=in_exponent, out_exponent=out_exponent, in_max=in_max, bounds=bounds)
 
-    def sums(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    def sums(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         """Matrix product over the last axis."""
-        return x @ weight.T
+        return nn.functional.linear(x, weight, bias)
 
 
 class IntDepthwise(IntLayer):
@@ -139,14 +140,14 @@ class IntDepthwise(IntLayer):
             self.weight *= 0.3
             self.weight[:, 4] += 0.7
 
-    def sums(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    def sums(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         """Nine shifted products; `x` is `(B, H, W, C)`."""
         height, width = x.shape[1:3]
         padded = torch.nn.functional.pad(x, (0, 0, 1, 1, 1, 1))
-        total = torch.zeros_like(x)
+        total = bias.expand(x.shape)
         for tap in range(9):
             dy, dx = divmod(tap, 3)
-            total = total + padded[:, dy : dy + height, dx : dx + width] * weight[:, tap]
+            total = torch.addcmul(total, padded[:, dy : dy + height, dx : dx + width], weight[:, tap])
         return total
 
 
