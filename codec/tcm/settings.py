@@ -15,7 +15,7 @@ KEY_OFFSET_MAX = 12.0
 
 STRUCTURE_KNOBS = (
     Knob(
-        "key_offset", "Key frame QP", -KEY_OFFSET_MAX, KEY_OFFSET_MAX, -5.0, 0.25,
+        "key_offset", "Key QP", -KEY_OFFSET_MAX, KEY_OFFSET_MAX, -5.0, 0.25,
         "QP of key frames minus that of the others", unit="QP", called="key-offset",
     ),
     Knob(
@@ -24,7 +24,7 @@ STRUCTURE_KNOBS = (
         whole=True, unit="P frames", called="keep-interval",
     ),
     Knob(
-        "keep_offset", "Kept frame QP", -KEY_OFFSET_MAX, KEY_OFFSET_MAX, 0.0, 0.25,
+        "keep_offset", "Kept QP", -KEY_OFFSET_MAX, KEY_OFFSET_MAX, 0.0, 0.25,
         "QP of kept P frames minus that of the others", unit="QP", called="keep-offset",
     ),
 )  # fmt: skip

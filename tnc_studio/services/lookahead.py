@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 from PySide6.QtCore import QObject, QTimer
 
@@ -64,7 +64,9 @@ class LookaheadService(QObject):
         self._generation += 1
 
     def _opened(self) -> None:
-        self._forget()
+        self._stop()
+        self._frames.clear()
+        self._ranges.clear()
         self._asked = None
         self._debounce.stop()
         if self._codable:
@@ -75,11 +77,13 @@ class LookaheadService(QObject):
         source = self._session.source
         return source is not None and source.codable_clip
 
-    def _forget(self) -> None:
+    @property
+    def _full(self) -> bool:
+        return sum(_nbytes(one) for one in self._frames.values()) >= MAPS_LIMIT_BYTES
+
+    def _stop(self) -> None:
         self._generation += 1
         self._jobs.cancel("lookahead")
-        self._frames.clear()
-        self._ranges.clear()
         self._maps = (-1, NO_MAPS)
         self._due.clear()
 
@@ -89,16 +93,25 @@ class LookaheadService(QObject):
             self._debounce.start()
 
     def _start(self) -> None:
-        """Look ahead anew: first over the range, as it would be coded, then over what is left."""
+        """Look ahead anew: first over the range, as it would be coded, then over what is left.
+
+        With another range alone, what is known of the frames outside of it stays.
+        """
         clip, settings = self._session.clip, self._session.tuning.clip.lookahead
         if not clip.is_open:
             return
-        self._forget()
-        clip.planned.clear()
-        clip.set_cuts(())
+        self._stop()
+        if self._asked is None or self._asked[0] != settings:
+            self._frames.clear()
+            self._ranges.clear()
+            clip.planned.clear()
+            clip.set_cuts(())
         self._asked = (settings, clip.span)
         (first, last), end = clip.span, clip.frame_count - 1
-        self._due = [one for one in (clip.span, (last + 1, end), (0, first - 1)) if one[0] <= one[1]]
+        if self._full:
+            self._frames = {index: found for index, found in self._frames.items() if first <= index <= last}
+        rest = (gap(last + 1, end, clip.planned), gap(0, first - 1, clip.planned))
+        self._due = [clip.span, *(one for one in rest if one is not None)]
         self._next()
 
     def _next(self) -> None:
@@ -109,14 +122,17 @@ class LookaheadService(QObject):
         generation, settings = self._generation, self._session.tuning.clip.lookahead
         first, last = segment
         in_range = segment == self._session.clip.span
+        # Outside of the range the frame before counts, too: that a segment begins there makes no key frame.
+        start = first if in_range else max(0, first - 1)
 
         def work(progress: Progress, cancel: CancelToken) -> None:
             source = self._clips.open_again()
             try:
-                for done, (_, found) in enumerate(look_ahead(_read(source, first, last, cancel), settings)):
+                for _, found in look_ahead(_read(source, start, last, cancel), settings):
                     cancel.check()
-                    progress((done + 1) / (last - first + 1), f"frame {found.index}")
-                    self._jobs.post(lambda found=found: self._arrived(generation, found, in_range))  # type: ignore[misc]
+                    progress((found.index + 1 - first) / (last - first + 1), f"frame {found.index}")
+                    if found.index >= first:
+                        self._jobs.post(lambda found=found: self._arrived(generation, found, in_range))  # type: ignore[misc]
             finally:
                 source.close()
 
@@ -130,7 +146,7 @@ class LookaheadService(QObject):
         if generation != self._generation:
             return
         clip = self._session.clip
-        if in_range or sum(_nbytes(one) for one in self._frames.values()) < MAPS_LIMIT_BYTES:
+        if in_range or not self._full:
             self._frames[found.index] = found
         pixels = clip.format.pixels if clip.format is not None else 1
         kind = "I" if found.is_key else "P"
@@ -150,6 +166,12 @@ class LookaheadService(QObject):
             self._ranges.note(maps)
             self._maps = (index, self._ranges.steady(maps))
         return self._maps[1]
+
+
+def gap(first: int, last: int, known: Container[int]) -> Segment | None:
+    """The shortest segment with all frames of another one that are not known; None if all are."""
+    missing = [index for index in range(first, last + 1) if index not in known]
+    return (missing[0], missing[-1]) if missing else None
 
 
 def _read(source: VideoSource, first: int, last: int, cancel: CancelToken) -> Iterator[Frame]:

@@ -23,7 +23,6 @@ from codec.rd.clip_points import measure_clip_point
 from codec.rd.database import RdDatabase
 from codec.rd.rows import RdRow
 from codec.tcm.api import FinishedFrame, VideoEncodeResult, VideoEncodeSettings, encode_video
-from tnc_studio.model.captions import signed
 from tnc_studio.model.clip import FrameRecord, range_name
 from tnc_studio.model.clip_tuning import ClipTuning
 from tnc_studio.model.moment import Totals
@@ -40,6 +39,7 @@ CURVE_QPS = (38.0, 32.0, 26.0, 44.0, 20.0)
 """Quick ones first; four of them make a BD-rate."""
 ENCODE, CURVE = "tcm.encode", "tcm.curve"
 HOW = "F5 codes the range"
+MINUS = "\u2212"
 
 
 @dataclass(frozen=True)
@@ -310,7 +310,7 @@ def settings_text(tuning: ClipTuning) -> str:
     """What shapes the curve, in a line; the QP is the place on it."""
     look = tuning.lookahead
     parts = [f"low delay, effort {tuning.effort}, CUTree {look.cutree:g}", f"AQ {look.aq:g}", f"noise {look.noise:g}",
-             f"GOP {look.key_max}", f"key QP {signed(tuning.key_offset, 2)}"]  # fmt: skip
+             f"GOP {look.key_max}", f"key QP {tuning.key_offset:+g}".replace("-", MINUS)]  # fmt: skip
     return ", ".join(parts)
 
 

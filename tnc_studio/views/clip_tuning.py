@@ -75,7 +75,7 @@ class KnobRow(QWidget):
         line.addWidget(self.box, 0, 2)
         line.setColumnStretch(1, 1)
         if self.slider is not None:
-            label.setMinimumWidth(label.fontMetrics().horizontalAdvance("Kept frame QP "))
+            label.setMinimumWidth(label.fontMetrics().horizontalAdvance("Adaptive QP "))
             line.addWidget(self.slider, 0, 1)
 
     def _set(self, value: float) -> None:

@@ -207,7 +207,8 @@ class OverlayPanel(SectionsPanel):
         overlay, maps = self._session.overlay, overlay_maps(self._session)
         items = [("", "None"), *((id_, one.name) for id_, one in maps.items())]
         if overlay.map_id and overlay.map_id not in maps:
-            items.append((overlay.map_id, f"{overlay.map_id} (not there yet)"))
+            where = "in this frame" if self._session.on_clip else "there yet"
+            items.append((overlay.map_id, f"{overlay.map_id} (not {where})"))
         if items != [(self.choice.itemData(i), self.choice.itemText(i)) for i in range(self.choice.count())]:
             self.choice.clear()
             for id_, name in items:

@@ -41,6 +41,8 @@ def layer_of(session: Session, index: int) -> Layer:
     def values(x: int, y: int) -> tuple[str, ...]:
         return pixel_texts(rendition, x, y, compare.readout, reference)
 
+    if session.on_clip and id_ == session.own_id and session.overlay.map_id and rendition.all_maps:
+        name += "" if overlay_map(session, id_) is not None else "  (this frame has no such map)"
     if not differs:
         overlay = None if compare.flicker or blind else overlay_of(session, id_)
         frame = None if blind else selected_frame(session)

@@ -67,8 +67,8 @@ def cells_of(plane: torch.Tensor, side: int) -> torch.Tensor:
 class Reference:
     """One plane of a reference, ready to be read at any quarter (chroma: eighth) position by many cells at once.
 
-    All its interpolated planes are made at once, unless they would take more than `PHASES_LIMIT_BYTES`: then cells are
-    interpolated when they are read, which takes longer and gives the same.
+    All its interpolated planes are made at once, unless they would take more than `PHASES_LIMIT_BYTES`: then cells
+    between whole positions are interpolated when they are read, which takes longer and gives the same.
     """
 
     def __init__(self, plane: torch.Tensor, luma: bool) -> None:
@@ -82,18 +82,17 @@ class Reference:
         number = torch.arange(rows * cols, device=plane.device)
         self._top = torch.div(number, cols, rounding_mode="floor") * self._side
         self._left = number % cols * self._side
-        self._windows: torch.Tensor | None = None
-        if 2 * plane.numel() * len(taps) ** 2 <= PHASES_LIMIT_BYTES:
-            planes = phase_planes(plane, taps)
-            self._stride = planes.shape[3]
-            self._area = planes.shape[2] * planes.shape[3]
-            self._windows = planes.reshape(-1).unfold(0, self._side, 1)
-            self._lines = torch.arange(self._side, device=plane.device) * self._stride
+        self._complete = 2 * plane.numel() * len(taps) ** 2 <= PHASES_LIMIT_BYTES
+        planes = phase_planes(plane, taps if self._complete else taps[:1])
+        self._stride = planes.shape[3]
+        self._area = planes.shape[2] * planes.shape[3]
+        self._windows = planes.reshape(-1).unfold(0, self._side, 1)
+        self._lines = torch.arange(self._side, device=plane.device) * self._stride
 
     def cells(self, vectors: torch.Tensor, band: slice = slice(None)) -> torch.Tensor:
         """`(N, side * side)` int16: cells of the picture (or of a band) from where their vectors (`(N, 2)`) point."""
         unit, edge = self._phases, MARGIN_PX
-        if self._windows is None:
+        if not self._complete and bool((vectors % unit).any()):
             cells = moved_cells(self._plane, self._top[band], self._left[band], vectors, self._luma)
             return cells.flatten(0, 1).T.to(torch.int16)
         (dx, dy), height, width = vectors.T, *self._size

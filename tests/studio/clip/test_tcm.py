@@ -88,7 +88,7 @@ def test_structure_and_effort_are_tuned_with_undo_and_a_command_line(clip_window
     tuning = session.tuning.clip
     assert (tuning.key_offset, tuning.keep_interval, tuning.keep_offset, tuning.effort) == (-3.5, 4, -1.0, 0)
     assert not studio.tcm.fresh
-    assert "key QP \u22123.50" in settings_text(tuning)
+    assert "key QP \u22123.5" in settings_text(tuning)
     clip_window.actions_by_id["copy_command"].trigger()
     line = QGuiApplication.clipboard().text()
     for part in (str(raw_file), "--size 96x64", "--frames 2:10", "--key-offset -3.5", "--keep-interval 4",
@@ -98,7 +98,7 @@ def test_structure_and_effort_are_tuned_with_undo_and_a_command_line(clip_window
         studio.undo()
     assert session.tuning.clip == ClipTuning()
     assert rows["key_offset"].box.value() == -5.0
-    studio.edit_clip("Key frame QP", key_offset=40.0)
+    studio.edit_clip("Key QP", key_offset=40.0)
     assert session.tuning.clip == ClipTuning()
 
 

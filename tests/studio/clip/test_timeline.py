@@ -206,3 +206,23 @@ def test_a_raw_file_asks_once_and_is_remembered(
     run(window, "clip_raw_format")
     assert len(asked) == 2
     asked[1].reject()
+
+
+def test_another_range_keeps_what_is_known_of_other_frames(qtbot: QtBot, clip_window: MainWindow) -> None:
+    session, clip = clip_window.session, clip_window.session.clip
+    clip.set_span(2, 6)
+    qtbot.waitUntil(lambda: len(clip.planned) == FRAMES and not clip_window.studio.jobs.busy("lookahead"),
+                    timeout=30_000)  # fmt: skip
+    assert clip.cuts == (CUT,)
+    assert [index for index, record in clip.planned.items() if record.kind == "I"] == [2, CUT, 0]
+    seen: list[int] = []
+    clip.records_changed.connect(lambda: seen.append(len(clip.planned)))
+    clip.set_span(15, 17)
+    qtbot.waitUntil(lambda: clip.planned[15].kind == "I", timeout=30_000)
+    assert clip.cuts == (CUT,)
+    assert set(seen) == {FRAMES}
+    session.set_overlay(map_id="cutree")
+    for index in (3, 16):
+        clip.go(index)
+        settle(qtbot, clip_window.studio)
+        assert "cutree" in session.plan_maps, index

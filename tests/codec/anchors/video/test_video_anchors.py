@@ -152,7 +152,7 @@ def test_versions(id_: str) -> None:
         ("tcm:cutree=much", "TCM has no option 'cutree=much'"),
         ("tcm:cutree=9", "CUTree must be a number in 0..3, got 9"),
         ("tcm:lookahead=0", "Lookahead must be a whole number in 1..250, got 0"),
-        ("tcm:key-offset=40", "Key frame QP must be a number in -12..12, got 40"),
+        ("tcm:key-offset=40", "Key QP must be a number in -12..12, got 40"),
     ],
 )
 def test_unknown_names_give_one_line(spec: str, says: str) -> None:
