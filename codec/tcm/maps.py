@@ -94,8 +94,9 @@ def cost_maps(
 
 
 def residual_map(format_: VideoFormat, prediction: Planes, reconstruction: Planes) -> BlockMap:
-    """Map of what the symbols add to the prediction: both sides know it exactly."""
+    """Map of what the symbols add to the prediction: both sides know it exactly. No value where they add nothing."""
     energy_db = _energy_db(format_, reconstruction, prediction)
+    energy_db[energy_db == ENERGY_FLOOR_DB] = np.nan
     return BlockMap("residual_energy", "Energy of the residual", "dB", BLOCK, energy_db, color_map="inferno")
 
 

@@ -112,6 +112,8 @@ class ClipService:
         self._session.set_source(Source(loaded.picture, loaded.path, False, format_, loaded.frame_count, loaded.raw))
         self.texts[ORIGINAL] = Texts(settings=format_text(format_))
         self.player.set_track(ORIGINAL, FileTrack(source, loaded.frame_count))
+        if ORIGINAL not in self._session.visible_ids:  # as after a stream, which has none
+            self._session.set_pane(0, ORIGINAL)
         if source.notes:
             self._session.tell(f"{loaded.path.name}: {'; '.join(source.notes)}")
         self.opened.emit(loaded.path)

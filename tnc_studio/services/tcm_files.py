@@ -93,7 +93,8 @@ class TcmFiles:
         self._clips.texts.clear()
         self._jobs.cancel("clip.*")
         session.set_source(Source(loaded.picture, path, False, format_, count, coded=True))
-        self.path, self.info, self._keys = path, info, info.key_frames or (0,)
+        self.path, self.info = path, info
+        self._keys = tuple(sorted({0, *info.key_frames}))  # where damage hides the first one, frames are missing too
         self._clip.set_span(0, count - 1)
         track = self._track = CodedTrack(format_)
         noted = {frame.index: FrameRecord(frame.type, float(frame.bits), _noted(frame.psnr_db), None, frame.qp,
@@ -218,12 +219,16 @@ class TcmFiles:
             return
         format_ = source.clip
         pixels = next(name for name, bits in PIXEL_FORMATS.items() if bits == format_.bit_depth)
+        # Lost frames are grey: a place is found for the first that is not.
+        first = min(self._clip.records.get(TCM, {}), default=0)
+        first = first if track.has(first) else 0
         samples = RawFormat(format_.width_px, format_.height_px, pixels, format_.fps)
         raw = samples if path.suffix.lower() in RAW_SUFFIXES else None
 
         def work(progress: Progress, cancel: CancelToken) -> tuple[LoadedClip, int]:
             loaded = load_clip(path, raw)
-            return loaded, place_of(track.read(0, 1)[0], loaded.source, loaded.frame_count - count, cancel)
+            last = loaded.frame_count - count + first
+            return loaded, max(0, place_of(track.read(first, 1)[0], loaded.source, last, cancel) - first)
 
         def done(answer: tuple[LoadedClip, int]) -> None:
             loaded, offset = answer

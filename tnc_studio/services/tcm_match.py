@@ -79,7 +79,7 @@ class TcmMatch:
                 return
             value = run.value(metric)
             miss = f"{signed(value - target, 2)} dB" if by_psnr else f"{signed(100 * (value / target - 1), 2)} % bytes"
-            session.tell(f"TCM at QP {run.quality:g} is the nearest to {name}: {miss}")
+            session.tell(f"TCM at QP {run.quality:g} comes to {name}: {miss}")
             self._take(run.quality)
 
         session.clip.set_span(*shown.span)

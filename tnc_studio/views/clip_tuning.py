@@ -9,6 +9,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QSlider,
     QSpinBox,
     QWidget,
@@ -154,6 +155,8 @@ class ClipTuningPanel(SectionsPanel):
             button = QPushButton(text)
             button.setAccessibleName(tip)
             button.setToolTip(tip)
+            # They share what there is: their own widths together would not fit beside the scroll bar.
+            button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             button.clicked.connect(lambda _=False, map_id=map_id: self._session.set_overlay(map_id=map_id))
             line.addWidget(button, 1)
         section.body.addLayout(line)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtWidgets import QDoubleSpinBox, QSlider, QWidget
 
 from codec.quality import QP_MAX, QP_MIN, QP_STEPS, lmbda_of_qp, qp_of_lmbda, snap_qp
@@ -48,6 +48,16 @@ class QpBox(QDoubleSpinBox):
     def textFromValue(self, value: float) -> str:
         """Show as many decimals as the value has."""
         return f"{value:g}"
+
+    def sizeHint(self) -> QSize:
+        """Room for four decimals; Qt measures the ends of the range alone, which have none."""
+        metrics = self.fontMetrics()
+        more = metrics.horizontalAdvance("63.0625") - metrics.horizontalAdvance("63")
+        return super().sizeHint() + QSize(more, 0)
+
+    def minimumSizeHint(self) -> QSize:
+        """The same."""
+        return self.sizeHint()
 
     def stepBy(self, steps: int) -> None:
         """Move along the grid of sixteenths."""

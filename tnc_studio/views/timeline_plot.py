@@ -252,7 +252,7 @@ class TimelinePlot(QWidget):
         middle, half = (low + high) / 2, max((high - low) / 2, 1.0) * 1.3
         self._qp_box.setYRange(middle - half, middle + half, padding=0)
         self._rows[1].getAxis("right").setStyle(showValues=bool(known))
-        self._rows[1].getAxis("right").setLabel("QP" if self.bars_id or not known else "\u0394QP")
+        self._rows[1].getAxis("right").setLabel("" if not known else "QP" if self.bars_id else "\u0394QP")
 
     def _refresh_psnr(self) -> None:
         row, shown, values = self._rows[1], {}, []

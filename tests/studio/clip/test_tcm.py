@@ -125,4 +125,4 @@ def test_tcm_comes_to_the_bytes_of_another_codec(qtbot: QtBot, clip_window: Main
     assert session.tuning.clip.qp == studio.tcm.result.qp != 32
     mismatch = studio.tcm.result.rd_bytes / studio.rivals.shown(rival).run.coded.bytes - 1
     assert abs(mismatch) < 0.02
-    assert any("is the nearest to x265" in text for text in told)
+    assert any("comes to x265" in text for text in told)

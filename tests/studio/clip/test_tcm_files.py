@@ -14,7 +14,7 @@ from codec.tcm.api import VideoDecoder, VideoEncodeSettings, encode_video
 from codec.tcm.lookahead.settings import LookaheadSettings
 from codec.tcm.results import PARTS
 from codec.video.source import open_video
-from tests.studio.clip.conftest import settle, write_raw
+from tests.studio.clip.conftest import RAW, settle, write_raw
 from tests.studio.clip.test_timeline import place_of, run
 from tnc_studio.model.renditions import ORIGINAL, TCM
 from tnc_studio.model.shown_maps import overlay_map
@@ -212,6 +212,31 @@ def test_what_is_left_of_a_stream_is_measured(
     settle(qtbot, studio)
     assert all(one.psnr_611_db is not None for one in clip.records[TCM].values())
     assert "1 place is damaged" in window.compare.panes[0].caption.status.text()
+
+
+def test_a_lost_first_group_is_grey_and_the_others_find_their_original(
+    qtbot: QtBot, window: MainWindow, raw_file: Path, stream_file: Path, tmp_path: Path
+) -> None:
+    data = bytearray(stream_file.read_bytes())
+    with VideoDecoder(bytes(data), device="cpu") as decoder:
+        first = next(decoder.reader.frames())
+    data[first.offset + 30] ^= 1
+    path = tmp_path / "headless.tcm"
+    path.write_bytes(data)
+    studio, clip = window.studio, window.session.clip
+    studio.open(path)
+    qtbot.waitUntil(lambda: window.session.on_clip and not studio.jobs.busy("stream"), timeout=LONG_MS)
+    assert studio.clips.player.tracks[TCM].frames == list(range(COUNT))
+    assert sorted(clip.records[TCM]) == [3, 4]
+    studio.open_external_clip(raw_file)
+    qtbot.waitUntil(lambda: all(one.psnr_611_db is not None for one in clip.records[TCM].values()), timeout=LONG_MS)
+    qtbot.waitUntil(lambda: not studio.jobs.busy("stream"), timeout=LONG_MS)
+    settle(qtbot, studio)
+    assert f"frames {FIRST}\u2013{FIRST + COUNT - 1}" in window.compare.panes[1].caption.settings.text()
+    assert min(one.psnr_y_db or 0 for one in clip.records[TCM].values()) > 25
+    studio.clips.open(raw_file, RAW)
+    qtbot.waitUntil(lambda: window.session.source.path == raw_file, timeout=LONG_MS)
+    assert ORIGINAL in window.session.visible_ids
 
 
 def test_a_session_names_the_stream_and_brings_it_back(
