@@ -134,18 +134,19 @@ def test_threads_change_nothing() -> None:
 
 def test_bands_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Large pictures are searched in parts, and interpolated where they are read: the field is the same."""
-    wide = texture(320, 256, 4)
-    current = planes_of(wide[64:256, :192].copy())
-    references = {ref: planes_of(wide[64 + dy : 256 + dy, dx : 192 + dx].copy()) for ref, dx, dy in
+    wide = texture(192, 192, 4)
+    current = planes_of(wide[32:160, :128].copy())
+    references = {ref: planes_of(wide[32 + dy : 160 + dy, dx : 128 + dx].copy()) for ref, dx, dy in
                   ((NEAR, 9, 5), (KEPT, 30, -20))}  # fmt: skip
-    current.y[70:120, 40:100] = 300
-    whole = search_motion(current, references, qp_map(192, 192))
+    current.y[50:90, 40:100] = 300
+    options = SearchOptions(reach_px=32, rounds=1, polish=1)
+    whole = search_motion(current, references, qp_map(128, 128), None, options)
     predicted = predict(references, whole)
     monkeypatch.setattr(picture, "BAND_CELLS", 1)
     monkeypatch.setattr(costs, "PHASES_LIMIT_BYTES", 0)
     monkeypatch.setattr(interpolate, "_BAND_SAMPLES", 1)
-    parts = search_motion(current, references, qp_map(192, 192))
-    assert len(picture.bands_of(24, 24)) == 3
+    parts = search_motion(current, references, qp_map(128, 128), None, options)
+    assert len(picture.bands_of(16, 16)) == 2
     assert {INTER, INTRA} == set(np.unique(whole.mode))
     for name in ("log2_size", "mode", "ref", "vectors", "far_vectors", "kept_vectors"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
