@@ -6,7 +6,7 @@ import math
 
 from tnc_studio.model.captions import Caption, format_bytes, format_psnr
 from tnc_studio.model.clip import Clip, FrameRecord
-from tnc_studio.model.renditions import ORIGINAL, Rendition
+from tnc_studio.model.renditions import ORIGINAL, TCM, Rendition
 
 
 def clip_caption(rendition: Rendition, clip: Clip) -> Caption:
@@ -25,7 +25,9 @@ def clip_caption(rendition: Rendition, clip: Clip) -> Caption:
         return Caption("\u2013", "\u2013", "\u2013", rendition.note, rendition.settings_text)
     record = moment.record if moment is not None else None
     speed = f"{totals.kbps:,.1f} kbit/s".replace(",", "\u202f")
-    parts = [rendition.quality_text, rendition.note, frame_text(index, record), f"{totals.bpp:.4f} bpp"]
+    lost = record is None and rendition.id == TCM and rendition.image is not None  # of a damaged stream: grey
+    frame = f"frame {index}: lost" if lost else frame_text(index, record)
+    parts = [rendition.quality_text, rendition.note, frame, f"{totals.bpp:.4f} bpp"]
     status = " \u00b7 ".join(part for part in parts if part)
     psnr = format_psnr(totals.metrics.get("psnr_y_db"))
     return Caption(format_bytes(totals.size_bytes), speed, f"{psnr} Y", status, rendition.settings_text)

@@ -22,7 +22,7 @@ CODE_VALUE = 4
 LOG_SLOPE = 1.5
 """Bits that a coefficient far above the quantiser costs per factor of two in its energy."""
 PHASES_LIMIT_BYTES = 192 << 20
-"""Largest size of the interpolated planes of one plane: enough for luma of 6 and chroma of 3 megapixels."""
+"""Largest size of the interpolated planes of one plane: enough for pictures of 6 megapixels."""
 DCT_SCALE = 508
 """The DCT matrix as integers, so that sums below 2^24 are exact in float32 and no thread count changes a decision."""
 

@@ -228,6 +228,9 @@ def test_a_lost_first_group_is_grey_and_the_others_find_their_original(
     qtbot.waitUntil(lambda: window.session.on_clip and not studio.jobs.busy("stream"), timeout=LONG_MS)
     assert studio.clips.player.tracks[TCM].frames == list(range(COUNT))
     assert sorted(clip.records[TCM]) == [3, 4]
+    clip.go(1)
+    settle(qtbot, studio)
+    assert "frame 1: lost" in window.compare.panes[0].caption.status.text()
     studio.open_external_clip(raw_file)
     qtbot.waitUntil(lambda: all(one.psnr_611_db is not None for one in clip.records[TCM].values()), timeout=LONG_MS)
     qtbot.waitUntil(lambda: not studio.jobs.busy("stream"), timeout=LONG_MS)
