@@ -15,7 +15,7 @@ def compand_table() -> torch.Tensor:
 
 
 class Compand(nn.Module):
-    """Magnitudes 0..511 to 0..896 on a logarithmic scale: a table on integers, with the gradient of the formula."""
+    """Magnitudes 0..511 to 0..897 on a logarithmic scale: a table on integers, with the gradient of the formula."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -175,6 +175,8 @@ def check_prelude(data: bytes, versions: tuple[int, ...], least_bytes: int) -> t
     version, field_bytes = data[4], data[5]
     if FIRST_VIDEO_VERSION <= version <= VIDEO_VERSION and VIDEO_VERSION not in versions:
         raise UnsupportedVersion("the stream holds video, not a still picture", section="header", offset=4)
+    if version == VERSION and VERSION not in versions:
+        raise UnsupportedVersion("the stream holds a still picture, not video", section="header", offset=4)
     if version not in versions:
         hint = _NEWER if version > max(versions) else _OLDER
         raise UnsupportedVersion(f"version {version} is not supported", section="header", offset=4, hint=hint)

@@ -34,9 +34,9 @@ class ModelConfig:
     hyper_width : int
         Width of the integer hyper decoder, and channels of the features it hands to the context.
     context_width : int
-        Width of every pass of the mean context.
+        Width of every pass of the context; scales take no more than `SCALE_WIDTH_MAX` of it.
     context_units : int
-        Residual units in every pass.
+        Residual units of the means in every pass.
     """
 
     name: str

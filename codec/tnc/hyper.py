@@ -1,4 +1,4 @@
-"""Hyper prior: z from y at the encoder, and the integer network that turns z into probability-table indices."""
+"""Hyper prior: z from y at the encoder, and the integer network that turns z into features and first scale indices."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class HyperAnalysis(nn.Module):
 
 
 class HyperDecoder(nn.Module):
-    """Integers in, integers out: symbols of z and the QP map to scale indices of y and features for the mean context.
+    """Integers in, integers out: symbols of z and the QP map to scale indices of y and features for the context.
 
     Works on `(B, H, W, C)`; every activation is a 10-bit integer with 5 fractional bits.
     """

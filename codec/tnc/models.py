@@ -13,13 +13,13 @@ import torch
 
 from codec.entropy import N_SCALES, N_SHAPES
 from codec.errors import ModelError, SettingsError, UnknownModel
-from codec.integer.layers import RELU_RANGE, IntLayer
+from codec.integer.layers import IntLayer
 from codec.integer.proof import prove
 from codec.resources import resource
 from codec.tnc.complexity import Complexity, count_macs
 from codec.tnc.config import ModelConfig
 from codec.tnc.model import TncModel
-from codec.tnc.weights import load_float_part, model_ids, read_weights
+from codec.tnc.weights import TABLES, load_float_part, model_ids, read_weights
 
 PREFERENCE = ("small", "main")
 """Which installed model is the default: the first that is there."""
@@ -110,9 +110,10 @@ def load_file(path: Path, device: torch.device, integer_dtype: torch.dtype = tor
     config, tensors = read_weights(path)
     net = TncModel(config, fused=True)
     load_float_part(net, tensors, path)
-    seen = net.context.seen.compand.table
-    if not 0 <= int(seen.min()) <= int(seen.max()) <= RELU_RANGE[1]:
-        raise ModelError("the table of magnitudes is out of range", where=path.name, hint="reinstall")
+    for name, (low, high) in TABLES.items():
+        table = tensors[name]
+        if table.dtype != torch.int16 or not low <= int(table.min()) <= int(table.max()) <= high:
+            raise ModelError(f"table {name} does not fit", where=path.name, hint="reinstall")
     for name, layer in net.named_modules():
         if isinstance(layer, IntLayer):
             try:

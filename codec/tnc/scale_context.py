@@ -14,7 +14,7 @@ from codec.integer.layers import SIGNED_RANGE, IntDepthwise, IntPointwise
 from codec.tnc.hyper import INDEX_EXPONENT
 
 SEEN_FACTOR = 8
-"""Magnitudes are seen in eighths of a step: 0, 203, 309, ... 896 from 64 steps on."""
+"""Magnitudes are seen in eighths of a step: 0, 203, 297, ... 897 from 64 steps on."""
 CHANGE_RANGE = (-2048, 2047)
 SCALE_WIDTH_MAX = 96
 """Scales need less than means: no pass is wider."""
@@ -39,7 +39,7 @@ class ScalePass(nn.Module):
 
 
 class Seen(nn.Module):
-    """Symbols as the passes see them: companded magnitudes 0..896. No gradient."""
+    """Symbols as the passes see them: companded magnitudes 0..897. No gradient."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -20,7 +20,7 @@ from codec.entropy import tables_id
 from codec.entropy.tables import SHAPE_1_5
 from codec.errors import ModelError
 from codec.files import write_bytes
-from codec.integer.layers import IntLayer
+from codec.integer.layers import RELU_RANGE, IntLayer
 from codec.integer.proof import prove
 from codec.nn.rep_conv import fuse_all
 from codec.tnc.config import ModelConfig
@@ -29,7 +29,8 @@ from codec.tnc.model import TncModel
 ID_BYTES = 4
 DECODER_PARTS = ("gains.", "context.passes.", "context.latent_std", "synthesis.")
 ENTROPY_PARTS = ("hyper_decoder.", "context.scales.", "context.seen.", "z_table", "y_shape", "z_shape")
-TABLES = ("hyper_decoder.qp_index", "context.seen.compand.table")
+TABLES = {"hyper_decoder.qp_index": (-32768, 32767), "context.seen.compand.table": RELU_RANGE}
+"""Tables of the integer networks, int16, and the range of their entries."""
 FORMAT = "tnc-weights-2"
 
 

@@ -8,9 +8,10 @@ import torch
 
 from codec.picture import Picture
 from codec.stream import read_stream
+from codec.tnc.context import checkerboard
 from codec.tnc.decoder import networks
 from codec.tnc.encoder import ImageEncoder
-from codec.tnc.latents import FromAnalysis, FromStream, SliceBatch, walk
+from codec.tnc.latents import FromAnalysis, FromStream, SliceBatch, decode_y, walk
 from codec.tnc.layout import Layout
 from codec.tnc.models import LoadedModel, load_file
 from codec.tnc.settings import EncodeSettings
@@ -130,3 +131,44 @@ def test_slices_do_not_depend_on_each_other(tiny: LoadedModel, photo: Picture) -
     first, second = (read_stream(encoder.encode(EncodeSettings(qp=30)).stream).slices for encoder in encoders)
     assert first[0] == second[0]
     assert first[1] != second[1]
+
+
+class Drawn:
+    """Symbols that were drawn beforehand; keeps the tables that it was asked with."""
+
+    def __init__(self, symbols: torch.Tensor) -> None:
+        self.symbols = symbols
+        self.tables: list[torch.Tensor] = []
+
+    def y_symbols(
+        self, batch: SliceBatch, mean: torch.Tensor, tables: torch.Tensor, group: slice, step: torch.Tensor
+    ) -> torch.Tensor:
+        self.tables.append(tables)
+        return self.symbols[:, group] * step
+
+
+def test_tables_see_symbols_of_earlier_passes_of_their_own_slice_alone(tiny: LoadedModel) -> None:
+    generator = torch.Generator().manual_seed(4)
+    z = torch.randint(-6, 7, (2, 2, 3, tiny.config.z_channels), generator=generator).to(tiny.integer_dtype)
+    grid = (2, 8, 12)
+    batch = SliceBatch(0, 2, 8, torch.full(grid, 480), torch.zeros(grid, dtype=torch.bool))
+    symbols = torch.randint(-3, 4, (2, tiny.config.y_channels, 8, 12), generator=generator).float()
+    even = checkerboard(8, 12, torch.device("cpu"))
+    passes = [(group, step) for group in tiny.net.context.slices for step in (even, ~even)]
+
+    def tables(changed: torch.Tensor) -> list[torch.Tensor]:
+        source = Drawn(changed)
+        with networks():
+            features, index16 = tiny.net.hyper_decoder(z, batch.qp16.to(z))
+            decode_y(tiny, batch, features, index16, source)
+        return source.tables
+
+    before = tables(symbols)
+    assert len(before) == len(passes)
+    for number, (group, step) in enumerate(passes):
+        other = symbols.clone()
+        other[0, group] += 9 * step
+        after = tables(other)
+        for later, (one, two) in enumerate(zip(before, after, strict=True)):
+            assert torch.equal(one[1], two[1]), "another slice"
+            assert torch.equal(one[0], two[0]) == (later <= number)

@@ -64,6 +64,11 @@ def put(name: str, change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[
         (put("hyper_decoder.up16.bias", lambda t: t + 2**24), "past 2\\^24"),
         (put("hyper_decoder.up16.shift", lambda t: t - 100), "outside 0..23"),
         (put("hyper_decoder.up16.weight", lambda t: torch.full_like(t, -128)), "exceeds 127"),
+        (put("hyper_decoder.qp_index", lambda t: t.to(torch.int64) << 40), "qp_index does not fit"),
+        (drop("context.scales.1.mix.bias"), "scales.1.mix.bias"),
+        (put("context.scales.1.enter.bias", lambda t: t + 2**24), "past 2\\^24"),
+        (put("context.seen.compand.table", lambda t: t + 200), "compand.table does not fit"),
+        (put("context.seen.compand.table", lambda t: t / 2), "compand.table does not fit"),
     ],
 )
 def test_a_damaged_file_is_one_model_error(tmp_path: Path, good, damage: Callable, message: str) -> None:
