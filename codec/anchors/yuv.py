@@ -36,10 +36,10 @@ def to_planes(picture: Picture, chroma: str, bit_depth: int = 8) -> list[np.ndar
     if picture.color == "grey":
         return [to_samples(picture.planes[0] * scale, peak)]
     parts: list[list[np.ndarray]] = [[], [], []]
-    for rows, wider in _strips(picture.height_px):
+    for rows, wider in strips(picture.height_px):
         ycbcr = rgb_to_ycbcr(np.stack([plane[wider] for plane in picture.planes], axis=-1) * scale, peak)
         for index, part in enumerate(parts):
-            plane, kept = ycbcr[..., index], _within(rows, wider)
+            plane, kept = ycbcr[..., index], within(rows, wider)
             if index and chroma == "420":
                 plane, kept = _halved(_halved(plane, 1), 0), slice(kept.start // 2, -(-kept.stop // 2))
             part.append(to_samples(plane[kept], peak))
@@ -59,10 +59,10 @@ def to_picture(planes: list[np.ndarray], crop: Crop | None = None, bit_depth: in
     if planes[1].shape == planes[0].shape:
         return to_rgb([plane[:height, :width] for plane in planes], peak)
     out = np.empty((len(planes[0]), width, 3), np.uint8)
-    for rows, wider in _strips(len(out)):
+    for rows, wider in strips(len(out)):
         half = slice(wider.start // 2, -(-wider.stop // 2))
         chroma = [_doubled(_doubled(plane[half].astype(np.float64), 0), 1) for plane in planes[1:]]
-        kept = _within(rows, wider)
+        kept = within(rows, wider)
         ycbcr = [planes[0][rows, :width].astype(np.float64), *(plane[kept, :width] for plane in chroma)]
         out[rows] = _rgb_samples(ycbcr, peak)
     return Picture.from_array(out[:height])
@@ -71,7 +71,7 @@ def to_picture(planes: list[np.ndarray], crop: Crop | None = None, bit_depth: in
 def to_rgb(planes: Sequence[np.ndarray], peak: int) -> Picture:
     """8-bit RGB picture of Y, Cb and Cr `(H, W)` in 0..peak, all of one size."""
     out = np.empty((*planes[0].shape, 3), np.uint8)
-    for rows, _ in _strips(len(out)):
+    for rows, _ in strips(len(out)):
         out[rows] = _rgb_samples([plane[rows].astype(np.float64) for plane in planes], peak)
     return Picture.from_array(out)
 
@@ -80,14 +80,14 @@ def _rgb_samples(ycbcr: Sequence[np.ndarray], peak: int) -> np.ndarray:
     return to_samples(ycbcr_to_rgb(np.stack(ycbcr, axis=-1), peak) * (255 / peak))
 
 
-def _strips(height_px: int) -> Iterator[tuple[slice, slice]]:
+def strips(height_px: int) -> Iterator[tuple[slice, slice]]:
     """Rows of every strip, and the same rows with a margin around them."""
     for top in range(0, height_px, STRIP_PX):
         bottom = min(top + STRIP_PX, height_px)
         yield slice(top, bottom), slice(max(0, top - MARGIN_PX), min(height_px, bottom + MARGIN_PX))
 
 
-def _within(rows: slice, wider: slice) -> slice:
+def within(rows: slice, wider: slice) -> slice:
     """Where rows lie in the wider ones."""
     return slice(rows.start - wider.start, rows.stop - wider.start)
 

@@ -146,17 +146,22 @@ def _picture_at(source: SourceRef) -> Picture:
 
 
 def unpacked_clip(reader: ZipReader, source: SourceRef, folder: Path, cancel: CancelToken | None) -> Path:
-    """Clip of a bundle as a file. Of the name that the bundle gives it, only a plain one with a known suffix counts."""
-    suffix = Path(source.name).suffix.lower()
-    if suffix not in (*CLIP_SUFFIXES, *CLIP_STREAM_SUFFIXES):
-        raise InputError(f"{source.name[:80]!r} is no name of a clip", where=folder.name)
-    plain = re.fullmatch(r"\w[\w .()+-]*", source.name) is not None and len(source.name) < NAME_MAX
-    path = folder / (source.name if plain else f"clip{suffix}")
+    """Clip of a bundle as a file. Of the name that the bundle gives it, only a plain one with a known suffix counts.
+
+    Under any other one it has to be a stream of ours, which is known by how it begins, and gets our suffix.
+    """
+    known = Path(source.name).suffix.lower() in (*CLIP_SUFFIXES, *CLIP_STREAM_SUFFIXES)
+    name = source.name if known else f"{source.name}{CLIP_STREAM_SUFFIXES[0]}"
+    plain = re.fullmatch(r"\w[\w .()+-]*", name) is not None and len(name) < NAME_MAX
+    path = folder / (name if plain else f"clip{Path(name).suffix.lower()}")
     if path.exists() and clip_entry(path, cancel) != source.clip_entry:
         path = path.with_stem(f"{path.stem}-{source.clip_entry.rpartition('/')[2][:8]}")  # nobody's file is replaced
     if not path.exists():
         make_folder(folder)
         reader.unpack(source.clip_entry, path, cancel)
+        if not known and not is_tcm_file(path):
+            path.unlink()
+            raise InputError(f"{source.name[:80]!r} is no name of a clip", where=folder.name)
     return path
 
 

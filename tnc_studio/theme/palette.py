@@ -69,6 +69,7 @@ def style_sheet(tokens: Tokens) -> str:
     QToolBar QToolButton:hover {{ background: {tokens.raised}; border-color: {tokens.border}; }}
     QToolBar QToolButton:checked {{ background: {tokens.raised}; border-color: {tokens.accent}; }}
     QToolBar QToolButton:focus {{ border-color: {tokens.accent}; }}
+    QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
     QMenuBar {{ background: {tokens.panel}; }}
     QMenuBar::item {{ padding: 4px 10px; background: transparent; }}
     QMenuBar::item:selected {{ background: {tokens.accent}; color: {tokens.on_accent}; }}

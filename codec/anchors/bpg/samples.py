@@ -6,10 +6,13 @@ colour is converted with factors of 22 fractional bits.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from codec.anchors.bpg import container
 from codec.anchors.bpg.container import BpgFile
+from codec.anchors.yuv import strips, within
 
 _QUARTER = np.array([2, -6, 18, 57, -10, 4, -1])
 """Taps over the samples -3..3 for a place a quarter before the middle one; reversed for a quarter behind it."""
@@ -29,6 +32,18 @@ def to_rgb8(file: BpgFile, planes: list[np.ndarray]) -> np.ndarray:
     planes : list of numpy.ndarray
         One or three integer planes of the coded (padded) picture, chroma as it was coded.
     """
+    parts = []
+    for rows, wider in strips(file.height_px):
+        half = slice(wider.start // 2, -(-wider.stop // 2))
+        low = file.chroma_format == container.C420
+        cut = [plane[half if index and low else wider] for index, plane in enumerate(planes)]
+        part = replace(file, height_px=wider.stop - wider.start)
+        parts.append(_strip_rgb8(part, cut)[within(rows, wider)])
+    return np.concatenate(parts)
+
+
+def _strip_rgb8(file: BpgFile, planes: list[np.ndarray]) -> np.ndarray:
+    """The same of some rows; in integers of 64 bits a whole 8K picture takes gigabytes."""
     height, width = file.height_px, file.width_px
     peak = (1 << file.bit_depth) - 1
     one = round(255 * (1 << _SHIFT) / peak)

@@ -256,3 +256,20 @@ def test_a_session_names_the_stream_and_brings_it_back(
     assert studio.tcm_files.path is not None
     run(stream_window, "clip_last")
     assert session.clip.frame == COUNT - 1
+
+
+def test_a_bundle_brings_a_stream_back_that_is_called_something_else(
+    qtbot: QtBot, window: MainWindow, stream_file: Path, tmp_path: Path
+) -> None:
+    studio, session = window.studio, window.session
+    odd, bundle = tmp_path / "clip.bin", tmp_path / "bundle.tncs"
+    odd.write_bytes(stream_file.read_bytes())
+    studio.open(odd)
+    qtbot.waitUntil(lambda: session.on_clip and not studio.jobs.busy("stream"), timeout=LONG_MS)
+    studio.sessions.save(bundle, bundle=True)
+    qtbot.waitUntil(lambda: bundle.is_file() and not studio.jobs.busy("session.save"), timeout=LONG_MS)
+    odd.unlink()
+    studio.open(bundle)
+    unpacked = tmp_path / "bundle" / "clip.bin.tcm"
+    qtbot.waitUntil(lambda: studio.tcm_files.path == unpacked and not studio.jobs.busy("stream"), timeout=LONG_MS)
+    assert unpacked.read_bytes() == stream_file.read_bytes()
