@@ -1,8 +1,9 @@
 """Weight files: what ships of a model, in safetensors, and the two hashes by which streams name it.
 
-Floats are stored in fp16 with fused 3x3 kernels; the integer networks as int8, int32 and int8 shifts, with the tables
-that go with them. `entropy_id` covers everything that chooses probability tables, `synthesis_id` everything that makes
-pixels of symbols; a new synthesis therefore still reads old streams' symbols.
+Floats are stored in fp16 with fused 3x3 kernels, the deep transforms' matrices in int8 with a scale per row; the
+integer networks as int8, int32 and int8 shifts, with the tables that go with them. `entropy_id` covers everything that
+chooses probability tables, `synthesis_id` everything that makes pixels of symbols; a new synthesis therefore still
+reads old streams' symbols.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from codec.entropy import tables_id
 from codec.entropy.tables import SHAPE_1_5
 from codec.errors import ModelError
 from codec.files import write_bytes
-from codec.integer.layers import RELU_RANGE, IntLayer
+from codec.integer.layers import RELU_RANGE, WEIGHT_MAX, IntLayer
 from codec.integer.proof import prove
 from codec.nn.rep_conv import fuse_all
 from codec.tnc.config import ModelConfig
@@ -31,6 +32,10 @@ DECODER_PARTS = ("gains.", "context.passes.", "context.latent_std", "synthesis."
 ENTROPY_PARTS = ("hyper_decoder.", "context.scales.", "context.seen.", "z_table", "y_shape", "z_shape")
 TABLES = {"hyper_decoder.qp_index": (-32768, 32767), "context.seen.compand.table": RELU_RANGE}
 """Tables of the integer networks, int16, and the range of their entries."""
+COMPACT_PARTS = ("analysis.", "hyper_analysis.", "synthesis.")
+"""Networks whose matrices are stored in 8 bits, but for the DCT path, which sees every bit (RUNS.md)."""
+SCALE = "_scale"
+"""Behind the name of a matrix in 8 bits: the name of its scales, float32."""
 FORMAT = "tnc-weights-2"
 
 
@@ -49,7 +54,10 @@ def export_tensors(model: TncModel) -> dict[str, torch.Tensor]:
         owner = name.rpartition(".")[0]
         if owner in integer or name.startswith("hyper_prior.") or name in TABLES:
             continue
-        tensors[name] = value.to(torch.float16)
+        if _compact(name):
+            tensors[name], tensors[name + SCALE] = to_int8(value)
+        else:
+            tensors[name] = value.to(torch.float16)
     for name, layer in copy.named_modules():
         if isinstance(layer, IntLayer):
             weight, bias, shift = layer.quantised()
@@ -62,6 +70,24 @@ def export_tensors(model: TncModel) -> dict[str, torch.Tensor]:
     tensors["z_shape"] = torch.full((model.config.z_channels,), SHAPE_1_5, dtype=torch.uint8)
     tensors["hyper_prior.log_scale"] = copy.hyper_prior.log_scale.detach().to(torch.float16)  # for further training
     return {name: value.contiguous() for name, value in tensors.items()}
+
+
+def _compact(name: str) -> bool:
+    return (
+        name.startswith(COMPACT_PARTS) and name.endswith((".weight", ".weight3")) and not name.endswith("linear.weight")
+    )
+
+
+def to_int8(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """`(rows, cols)` to int8 and the float32 scale of every row."""
+    scale = matrix.abs().amax(1).clamp(min=1e-12) / WEIGHT_MAX
+    return torch.round(matrix / scale[:, None]).clamp(-WEIGHT_MAX, WEIGHT_MAX).to(torch.int8), scale.float()
+
+
+def floats(tensors: Mapping[str, torch.Tensor], name: str) -> torch.Tensor:
+    """A float tensor of a file as float32, whether it is stored in 8 bits or in 16."""
+    value = tensors[name].float()
+    return value * tensors[name + SCALE][:, None] if tensors[name].dtype == torch.int8 else value
 
 
 def digest(tensors: Mapping[str, torch.Tensor], prefixes: tuple[str, ...], extra: str) -> bytes:
@@ -108,9 +134,13 @@ def load_float_part(model: TncModel, tensors: Mapping[str, torch.Tensor], path: 
     integer = {name for name, layer in model.named_modules() if isinstance(layer, IntLayer)}
     wanted = {name: t for name, t in model.state_dict().items() if name.rpartition(".")[0] not in integer}
     missing = [n for n, t in wanted.items() if n not in tensors or tensors[n].shape != t.shape]
+    for name in wanted.keys() - missing:
+        scale = tensors.get(name + SCALE)
+        if tensors[name].dtype == torch.int8 and (scale is None or scale.shape != tensors[name].shape[:1]):
+            missing.append(name + SCALE)
     if missing:
         raise ModelError(f"tensor {missing[0]} is missing or has another shape", where=path.name, hint="reinstall")
-    model.load_state_dict({name: tensors[name].to(wanted[name].dtype) for name in wanted}, strict=False)
+    model.load_state_dict({name: floats(tensors, name).to(wanted[name].dtype) for name in wanted}, strict=False)
 
 
 def model_to_train(path: Path) -> TncModel:

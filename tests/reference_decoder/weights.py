@@ -39,7 +39,8 @@ class Weights:
 
     def real(self, name: str) -> np.ndarray:
         """A float tensor as float64."""
-        return self.tensors[name].astype(np.float64)
+        value = self.tensors[name].astype(np.float64)
+        return value * self.tensors[name + "_scale"][:, None] if self.tensors[name].dtype == np.int8 else value
 
     def ids(self) -> tuple[bytes, bytes]:
         """entropy_id and synthesis_id."""

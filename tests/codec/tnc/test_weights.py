@@ -15,7 +15,7 @@ from codec.integer.layers import IntLayer
 from codec.tnc.config import CONFIGS, TINY, ModelConfig
 from codec.tnc.model import TncModel
 from codec.tnc.models import available_models, load_by_id, load_by_name, load_file, pick_device, weight_files
-from codec.tnc.weights import export_tensors, model_ids, model_to_train, read_weights, write_weights
+from codec.tnc.weights import export_tensors, floats, model_ids, model_to_train, read_weights, write_weights
 from tests.golden.cases import TINY_FILE
 from tests.golden.make_golden import random_model
 
@@ -58,6 +58,8 @@ def put(name: str, change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[
         (put("synthesis.leave.weight3", lambda t: t[:-1]), "synthesis.leave"),
         (put("hyper_decoder.up16.weight", lambda t: t[:, :-1]), "another shape"),
         (put("hyper_decoder.up16.bias", lambda t: t[:1]), "another shape"),
+        (drop("synthesis.leave.weight3_scale"), "weight3_scale"),
+        (put("synthesis.enter8.weight_scale", lambda t: t[:1]), "weight_scale"),
         (put("z_table", lambda t: t + 64), "tables that do not exist"),
         (put("z_table", lambda t: t.to(torch.int32)), "z_table"),
         (put("z_shape", lambda t: t + 16), "tables that do not exist"),
@@ -126,7 +128,12 @@ def test_every_tensor_travels_with_its_type(good) -> None:
     assert kinds == {
         "weight": torch.int8, "bias": torch.int32, "shift": torch.int8, "qp_index": torch.int16, "table": torch.int16,
     }  # fmt: skip
-    assert {t.dtype for n, t in tensors.items() if not n.startswith(INTEGER)} == {torch.float16, torch.uint8}
+    rest = {n: t.dtype for n, t in tensors.items() if not n.startswith(INTEGER)}
+    compact = {n for n, dtype in rest.items() if dtype == torch.int8}
+    assert {n.partition(".")[0] for n in compact} == {"analysis", "hyper_analysis", "synthesis"}
+    assert {n for n, dtype in rest.items() if dtype == torch.float32} == {n + "_scale" for n in compact}
+    assert {rest[n] for n in ("analysis.linear.weight", "synthesis.linear.weight")} == {torch.float16}
+    assert set(rest.values()) == {torch.float16, torch.uint8, torch.int8, torch.float32}
     assert not any(name.endswith((".weight1", ".identity")) for name in tensors)
 
 
@@ -148,9 +155,9 @@ def test_training_may_go_on_from_shipped_weights(good) -> None:
     model = model_to_train(TINY_FILE)
     again = export_tensors(model)
     assert set(again) == set(good[0])
-    for name, value in good[0].items():
-        if not name.startswith(INTEGER):
-            torch.testing.assert_close(again[name].float(), value.float(), atol=2e-3, rtol=2e-3)
+    for name in good[0]:
+        if not name.startswith(INTEGER) and not name.endswith("_scale"):
+            torch.testing.assert_close(floats(again, name), floats(good[0], name), atol=2e-3, rtol=2e-3)
     for name, layer in model.named_modules():
         if isinstance(layer, IntLayer):
             old, new = (
