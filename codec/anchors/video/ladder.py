@@ -67,15 +67,22 @@ class ClipLadder:
         target, tolerance : float
             In units of the metric.
         known : mapping of float to float
-            The metric by quality of encodes that others have made: where to look, not what to return.
+            The metric by quality of encodes that others have made; the nearest is made again if none is nearer.
         """
+        values = {**known, **{run.quality: run.value(metric) for run in self.runs}}
         search = Search(self.anchor.quality, metric, target)
-        for quality, value in {**known, **{run.quality: run.value(metric) for run in self.runs}}.items():
+        for quality, value in values.items():
             search.add(quality, value)
-        while (best := self.nearest(metric, target)) is None or abs(best.value(metric) - target) > tolerance:
+
+        def nearest() -> float:
+            usual = self.anchor.quality.usual[0]
+            return min(values, key=lambda quality: distance(metric, values[quality], target), default=usual)
+
+        while not values or abs(values[nearest()] - target) > tolerance:
             check(cancel)
             following = search.next_quality()
             if following is None:
                 break
-            search.add(following, self.run(clip, following, progress=progress, cancel=cancel).value(metric))
-        return best or self.run(clip, self.anchor.quality.usual[0], progress=progress, cancel=cancel)
+            values[following] = self.run(clip, following, progress=progress, cancel=cancel).value(metric)
+            search.add(following, values[following])
+        return self.run(clip, nearest(), progress=progress, cancel=cancel)

@@ -40,7 +40,7 @@ def ladder(tmp_path: Path) -> ClipLadder:
     return ClipLadder(ANCHOR, tmp_path)
 
 
-def test_a_ladder_finds_the_encode_that_is_nearest(raw_file: Path, ladder: ClipLadder) -> None:
+def test_a_ladder_finds_the_encode_that_is_nearest(raw_file: Path, ladder: ClipLadder, tmp_path: Path) -> None:
     with open_video(raw_file, (96, 64), "yuv420p", 25) as source:
         clip = Clip(source, 3, 4)
         first = ladder.run(clip, 30)
@@ -57,6 +57,12 @@ def test_a_ladder_finds_the_encode_that_is_nearest(raw_file: Path, ladder: ClipL
         near = ladder.search(clip, "psnr_y_db", psnr_db, 0.05)
         assert near.quality > 30
         assert abs(near.value("psnr_y_db") - psnr_db) < 1
+        (tmp_path / "other").mkdir()
+        other = ClipLadder(ANCHOR, tmp_path / "other")
+        size = float(found.coded.bytes)
+        again = other.search(clip, "bytes", size, 0.0, known={found.quality: size})
+        assert (again.quality, again.coded.bytes) == (found.quality, size)
+        assert other.runs == [again]  # near enough already
 
 
 def test_a_rival_waits_for_tcm_and_then_has_its_bytes(qtbot: QtBot, clip_window: MainWindow) -> None:
