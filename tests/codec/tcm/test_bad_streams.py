@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from codec.errors import BitstreamError, CodecError, InputError
+from codec.errors import BitstreamError, CodecError, InputError, UnsupportedVersion
+from codec.resources import resource
 from codec.stream.sections import Section, SectionType, pack_length, pack_section
 from codec.stream.video import CodedFrame, VideoReader, resync
 from codec.stream.video.header import pack_video_header
@@ -38,6 +39,11 @@ def hashes(stream: bytes, model: TcmModel, *, salvage: bool = False) -> list[str
 
 def coded(items: list[CodedFrame | LostFrames]) -> list[tuple[int, bytes, bytes]]:
     return [(f.index, f.side, f.latents) for f in items if isinstance(f, CodedFrame)]
+
+
+def test_a_still_picture_is_called_one() -> None:
+    with pytest.raises(UnsupportedVersion, match="holds a still picture, not video"):
+        VideoReader(resource("conformance/rgb.tnc").read_bytes())
 
 
 def test_every_truncation(model: TcmModel) -> None:

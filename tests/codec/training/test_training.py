@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -150,9 +151,31 @@ def test_the_exported_integer_network_is_the_trained_one(pictures: torch.Tensor,
     assert torch.equal(index16.long(), exported_index16)
     assert torch.equal(round_index(index16.detach()), round_index(exported_index16))
     assert len(exported_index16.unique()) > 20
+    symbols = torch.randint(-70, 71, (2, 8, 12, TINY.y_channels), generator=generator)
+    seen, exported_seen = trained.context.seen(symbols.float()), loaded.net.context.seen(symbols).long()
+    assert torch.equal(seen.long(), exported_seen)
+    for ours, theirs in zip(trained.context.scales, loaded.net.context.scales, strict=True):
+        decoded = ours.enter.weight.shape[1] - TINY.hyper_width
+        change = ours(torch.cat((features, seen[..., :decoded]), dim=-1))
+        exported_change = theirs(torch.cat((exported_features, exported_seen[..., :decoded]), dim=-1))
+        assert torch.equal(change.long(), exported_change)
+        assert exported_change.any()
     for layer in loaded.net.modules():
         assert not isinstance(layer, IntLayer) or layer.frozen is not None
     assert np.array_equal(loaded.z_table % 64, trained.hyper_prior.table().numpy())
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_rounding_towards_rate_is_that_of_effort_1(pictures: torch.Tensor, share: float) -> None:
+    """It takes bits from the batch and adds error; the share of the steps that do it is the option's."""
+    nearest, asked = trainer(pictures), trainer(pictures)
+    asked.options = replace(asked.options, towards_rate=share)
+    costs = []
+    for run in (nearest, asked):
+        run.options = replace(run.options, hard_rate=True)  # no noise in the figures
+        costs.append(run.cost())
+    assert (costs[1].bpp < 0.9995 * costs[0].bpp) == (share == 1)
+    assert (costs[1].mse_8bit > 1.00001 * costs[0].mse_8bit) == (share == 1)
 
 
 def test_absent_positions_count_for_nothing() -> None:
