@@ -135,8 +135,8 @@ def load_float_part(model: TncModel, tensors: Mapping[str, torch.Tensor], path: 
     wanted = {name: t for name, t in model.state_dict().items() if name.rpartition(".")[0] not in integer}
     missing = [n for n, t in wanted.items() if n not in tensors or tensors[n].shape != t.shape]
     for name in wanted.keys() - missing:
-        scale = tensors.get(name + SCALE)
-        if tensors[name].dtype == torch.int8 and (scale is None or scale.shape != tensors[name].shape[:1]):
+        matrix, scale = tensors[name], tensors.get(name + SCALE)
+        if matrix.dtype == torch.int8 and (matrix.dim() != 2 or scale is None or scale.shape != matrix.shape[:1]):
             missing.append(name + SCALE)
     if missing:
         raise ModelError(f"tensor {missing[0]} is missing or has another shape", where=path.name, hint="reinstall")

@@ -60,6 +60,7 @@ def put(name: str, change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[
         (put("hyper_decoder.up16.bias", lambda t: t[:1]), "another shape"),
         (drop("synthesis.leave.weight3_scale"), "weight3_scale"),
         (put("synthesis.enter8.weight_scale", lambda t: t[:1]), "weight_scale"),
+        (put("synthesis.latent_std", lambda t: t.to(torch.int8)), "latent_std_scale"),
         (put("z_table", lambda t: t + 64), "tables that do not exist"),
         (put("z_table", lambda t: t.to(torch.int32)), "z_table"),
         (put("z_shape", lambda t: t + 16), "tables that do not exist"),
