@@ -223,6 +223,7 @@ def unpack_header(data: bytes, limits: DecodeLimits, *, complete: bool = True) -
     if complete:
         _check_length(len(data) - body_offset, body_bytes, body_offset)
     _check_limits(width, height, limits)
+    _check_slice(width, height, slice_units, limits)
     header = StreamHeader(
         width, height, _COLORS[color], qp_steps / QP_STEPS, entropy_id, synthesis_id, bit_depth, slice_units,
         version=version,
@@ -252,6 +253,13 @@ def _check_length(there: int, announced: int, body_offset: int) -> None:
         raise Truncated(what, offset=body_offset + there, hint="copy or download it again")
     if there > announced:
         raise BitstreamError(f"{there - announced} foreign bytes follow its end", offset=body_offset + announced)
+
+
+def _check_slice(width: int, height: int, slice_units: int, limits: DecodeLimits) -> None:
+    units = min(slice_units, -(-height // UNIT_PX)) * -(-width // UNIT_PX)
+    if units * UNIT_PX**2 > limits.max_slice_pixels:
+        what = f"a slice of {units * UNIT_PX**2} px is over the limit of {limits.max_slice_pixels}"
+        raise LimitExceeded(what, section="header")
 
 
 def _check_limits(width: int, height: int, limits: DecodeLimits) -> None:

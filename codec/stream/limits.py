@@ -15,6 +15,8 @@ class DecodeLimits:
         Sides of the picture.
     max_pixels : int
         Area of the picture.
+    max_slice_pixels : int
+        Area of one slice, padding included: entropy networks see a slice as a whole, at some 80 bytes per pixel.
     max_sections : int
         Number of sections of any type.
     max_slice_bytes : int
@@ -30,6 +32,7 @@ class DecodeLimits:
     max_width_px: int = 16384
     max_height_px: int = 16384
     max_pixels: int = 16384 * 16384
+    max_slice_pixels: int = 1 << 25
     max_sections: int = 1024
     max_slice_bytes: int = 64 << 20
     max_ancillary_bytes: int = 16 << 20

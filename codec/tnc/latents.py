@@ -162,6 +162,7 @@ class FromAnalysis:
     def __init__(self, model: LoadedModel, layout: Layout, y: torch.Tensor, effort: int = 0) -> None:
         self.model, self.layout, self.effort = model, layout, effort
         self.latents = y[0]  # (C, rows, cols)
+        self.weight: torch.Tensor | None = None
         self.z: list[tuple[np.ndarray, np.ndarray]] = []
         self.y: list[tuple[np.ndarray, np.ndarray]] = []
 
@@ -172,7 +173,7 @@ class FromAnalysis:
         qp_map = batch.qp_map.to(device)
         gain = net.gains.gain(qp_map)
         self.target = y * gain
-        self.weight = distortion_weight(qp_map, gain)
+        self.weight = distortion_weight(qp_map, gain) if self.effort else None
         with span("hyper_analysis"):
             z = net.hyper_analysis(y / net.analysis.latent_std[:, None, None], self.target, qp_map)
         return self._keep_z(torch.floor(z + 0.5).clamp(-MAX_SYMBOL, MAX_SYMBOL).to(torch.int64).cpu(), tables)
@@ -187,7 +188,7 @@ class FromAnalysis:
     ) -> torch.Tensor:
         """Round what remains of the target."""
         residual = self.target[:, group] - mean
-        if self.effort == 0:
+        if self.weight is None:
             symbols = torch.floor(residual + 0.5)
         else:
             symbols = round_towards_rate(residual, tables, self.weight[:, group])

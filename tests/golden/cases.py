@@ -7,12 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
+from codec.conformance import TracingSource
 from codec.picture import Picture
 from codec.stream import ParsedStream
 from codec.tnc.decoder import decode_parsed
-from codec.tnc.latents import FromStream, SliceBatch
 from codec.tnc.models import LoadedModel
 
 FOLDER = Path(__file__).parent
@@ -60,24 +59,6 @@ class Trace:
     def to_json(self) -> dict[str, str | int]:
         """JSON-ready fields."""
         return asdict(self)
-
-
-class TracingSource(FromStream):
-    """A decoder's source of symbols that keeps what passes through it, in coding order."""
-
-    def __init__(self, payloads: tuple[bytes, ...]) -> None:
-        super().__init__(payloads)
-        self.seen: list[tuple[np.ndarray, np.ndarray]] = []
-
-    def _decode(self, batch: SliceBatch, tables: np.ndarray) -> torch.Tensor:
-        symbols = super()._decode(batch, tables)
-        self.seen.append((symbols.numpy().copy(), tables.copy()))
-        return symbols
-
-    def flat(self) -> tuple[np.ndarray, np.ndarray]:
-        """All symbols (int32) and all table indices (int16)."""
-        symbols = np.concatenate([s.ravel() for s, _ in self.seen]).astype("<i4")
-        return symbols, np.concatenate([t.ravel() for _, t in self.seen]).astype("<i2")
 
 
 def traced_decode(parsed: ParsedStream, model: LoadedModel) -> tuple[Picture, TracingSource]:

@@ -309,6 +309,7 @@ def test_a_length_beyond_the_end_is_refused_without_allocating():
         (DecodeLimits(max_width_px=199), "200x300"),
         (DecodeLimits(max_height_px=299), "200x300"),
         (DecodeLimits(max_pixels=59_999), "59999 px"),
+        (DecodeLimits(max_slice_pixels=49_151), "a slice of 49152 px"),
         (DecodeLimits(max_sections=5), "more than 5 sections"),
         (DecodeLimits(max_slice_bytes=10), "over the limit of 10"),
         (DecodeLimits(max_ancillary_bytes=6), "more than 6 bytes"),
@@ -320,7 +321,9 @@ def test_limits_hold(limits, message):
 
 
 def test_the_limits_let_the_exact_size_through():
-    exact = DecodeLimits(max_width_px=200, max_height_px=300, max_pixels=60_000, max_sections=6)
+    exact = DecodeLimits(
+        max_width_px=200, max_height_px=300, max_pixels=60_000, max_slice_pixels=49_152, max_sections=6
+    )
     assert read_stream(small_stream(), exact).header == HEADER
 
 
