@@ -31,6 +31,8 @@ from tests.codec.tnc.coarse_inr import CoarseInr
 from tests.golden.make_golden import synthetic
 
 SHORT = {2: Schedule(steps=8, check_every=4, rate=0.03), 3: Schedule(steps=16, check_every=4, rate=0.03)}
+LONGER = {2: Schedule(steps=24, check_every=8), 3: Schedule(steps=100, hot=0.4, check_every=20)}
+"""Long enough to gain on effort 1 for sure."""
 
 
 @pytest.fixture(autouse=True)
@@ -129,7 +131,10 @@ def test_gradients_of_the_soft_cost_point_uphill(tiny: LoadedModel, drawn: Pictu
     assert lower < cost.item() - 0.2 * step * slope
 
 
-def test_refinement_beats_effort_1_and_more_steps_beat_fewer(shipped: LoadedModel, photo: Picture) -> None:
+def test_refinement_beats_effort_1_and_more_steps_beat_fewer(
+    shipped: LoadedModel, photo: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refine, "SCHEDULES", LONGER)
     encoder = ImageEncoder(photo.crop(0, 0, 128, 128), model=shipped)
     costs = []
     for effort in (1, 2, 3):
@@ -141,7 +146,10 @@ def test_refinement_beats_effort_1_and_more_steps_beat_fewer(shipped: LoadedMode
     assert costs[2] < costs[0] * 0.996
 
 
-def test_the_local_lambda_of_a_qp_map_counts(shipped: LoadedModel, photo: Picture) -> None:
+def test_the_local_lambda_of_a_qp_map_counts(
+    shipped: LoadedModel, photo: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refine, "SCHEDULES", LONGER)
     picture = photo.crop(0, 0, 64, 128)
     offsets = np.zeros((4, 8), int)
     offsets[:, 4:] = 9
@@ -237,6 +245,7 @@ def test_windows_cover_everything_once(height: int, width: int, units: int) -> N
 def test_a_picture_of_many_windows_gains_as_well(
     shipped: LoadedModel, photo: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(refine, "SCHEDULES", LONGER)
     costs = []
     for positions in (4096, 16):
         monkeypatch.setattr(refine, "WINDOW_POSITIONS", positions)
