@@ -23,7 +23,7 @@ from codec.tnc.hyper import round_index
 from codec.tnc.layout import ROWS_PER_UNIT, Layout
 from codec.tnc.models import LoadedModel
 from codec.tnc.profile import span
-from codec.tnc.rdoq import distortion_weight, round_towards_rate
+from codec.tnc.rdoq import distortion_weight, rounded
 
 
 @dataclass(frozen=True)
@@ -187,12 +187,8 @@ class FromAnalysis:
         self, batch: SliceBatch, mean: torch.Tensor, tables: torch.Tensor, group: slice, step: torch.Tensor
     ) -> torch.Tensor:
         """Round what remains of the target."""
-        residual = self.target[:, group] - mean
-        if self.weight is None:
-            symbols = torch.floor(residual + 0.5)
-        else:
-            symbols = round_towards_rate(residual, tables, self.weight[:, group])
-        symbols = symbols.clamp(-MAX_SYMBOL, MAX_SYMBOL) * (tables % 64 != 0)
+        weight = None if self.weight is None else self.weight[:, group]
+        symbols = rounded(self.target[:, group] - mean, tables, weight)
         keep_pass(self.y, batch, symbols, tables, group, step)
         return symbols
 

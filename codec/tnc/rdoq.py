@@ -12,7 +12,8 @@ from functools import cache
 import numpy as np
 import torch
 
-from codec.entropy import N_TABLES, symbol_bits
+from codec.entropy import N_SCALES, N_TABLES, symbol_bits
+from codec.entropy.range_coder import MAX_SYMBOL
 from codec.quality import lmbda_of_qp
 
 MAX_MAGNITUDE = 300
@@ -56,6 +57,12 @@ def round_towards_rate(residual: torch.Tensor, tables: torch.Tensor, weight: tor
     added = ((residual - smaller).square() - (residual - nearest).square()) * weight
     worth = (saved > added) & (nearest.abs() <= MAX_MAGNITUDE)
     return torch.where(worth, smaller, nearest)
+
+
+def rounded(residual: torch.Tensor, tables: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
+    """Symbols as a stream may hold them: nearest without weights, else towards rate; 0 where nothing is coded."""
+    symbols = torch.floor(residual + 0.5) if weight is None else round_towards_rate(residual, tables, weight)
+    return symbols.clamp(-MAX_SYMBOL, MAX_SYMBOL) * (tables % N_SCALES > 0)
 
 
 def _bits(table_bits: torch.Tensor, tables: torch.Tensor, symbols: torch.Tensor) -> torch.Tensor:

@@ -17,13 +17,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from codec.entropy import N_SCALES
 from codec.errors import ModelError
 from codec.files import atomic_path
 from codec.quality import QP_STEPS
 from codec.tnc.latents import SliceBatch, decode_y
 from codec.tnc.models import LoadedModel
-from codec.tnc.rdoq import distortion_weight, round_towards_rate
+from codec.tnc.rdoq import distortion_weight, rounded
 from codec.tnc.transform import Synthesis
 from codec.training.checkpoint import first_line, load_checkpoint
 from codec.training.data import CropSource
@@ -120,12 +119,8 @@ class _Rounding:
         self, batch: SliceBatch, mean: torch.Tensor, tables: torch.Tensor, group: slice, step: torch.Tensor
     ) -> torch.Tensor:
         """Symbols of one pass."""
-        residual = self.target[:, group] - mean
-        if self.weight is None:
-            symbols = torch.floor(residual + 0.5)
-        else:
-            symbols = round_towards_rate(residual, tables, self.weight[:, group])
-        return symbols * (tables % N_SCALES > 0)
+        weight = None if self.weight is None else self.weight[:, group]
+        return rounded(self.target[:, group] - mean, tables, weight)
 
 
 class PerceptualTrainer:
