@@ -125,14 +125,14 @@ class TncModel(nn.Module):
         z_bits = rate(z, z_scale, z_symbols.detach())
         features, index16 = self.hyper_decoder(z_symbols.permute(0, 2, 3, 1), qp_map * QP_STEPS)
         sent = torch.ones_like(target[:, :1], dtype=torch.bool) if absent is None else ~absent[:, None]
-        weight = distortion_weight(qp_map, gain.detach())
+        weight = distortion_weight(qp_map, gain.detach()) if towards_rate else None
         costs: list[torch.Tensor] = []
 
         def quantise(mean: torch.Tensor, index16: torch.Tensor, group: slice, step: torch.Tensor) -> torch.Tensor:
             value = target[:, group] - mean
             scale = scale_of_index((index16 * 2.0**-INDEX_EXPONENT).clamp(-8, 72)).clamp(SCALE_MIN, SCALE_MAX)
             symbols = round_ste(value)
-            if towards_rate:
+            if weight is not None:
                 tables = round_index(index16.detach()) + N_SCALES * SHAPE_1_5
                 chosen = round_towards_rate(value.detach(), tables, weight[:, group])
                 symbols = value + (chosen - value).detach()

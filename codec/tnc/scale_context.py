@@ -47,5 +47,5 @@ class Seen(nn.Module):
 
     def forward(self, symbols: torch.Tensor) -> torch.Tensor:
         """Integers of any shape; soft symbols count as the nearest one."""
-        magnitude = torch.floor(symbols.detach().abs() + 0.5).clamp(max=COMPAND_MAX // SEEN_FACTOR + 1) * SEEN_FACTOR
+        magnitude = torch.floor(symbols.detach().abs() + 0.5) * SEEN_FACTOR
         return self.compand(magnitude.clamp(max=COMPAND_MAX))

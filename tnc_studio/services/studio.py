@@ -378,10 +378,7 @@ class Studio:
             and self.session.rendition(TNC).run is not None
             and self.tnc.resting
             and self.anchors.resting
-            and not self.jobs.busy("tnc.settle")
-            and not self.jobs.busy("tnc.preview")
-            and not self.jobs.busy("anchor.search")
-            and not self.jobs.busy("anchor.image")
+            and not any(map(self.jobs.busy, ("tnc.settle", "tnc.preview", "anchor.search", "anchor.image")))
         )
 
     @property
