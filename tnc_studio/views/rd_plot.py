@@ -64,6 +64,9 @@ class RdPlot(QWidget):
         self._item.setMenuEnabled(False)
         self._item.hideButtons()
         self._item.showGrid(x=True, y=True, alpha=0.25)
+        for name in ("left", "bottom"):
+            # Once, while there is no label: later this would fix the prefix of the moment, and show bpp in thousandths.
+            self._item.getAxis(name).enableAutoSIPrefix(False)
         self.legend = QLabel()
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.legend.setAccessibleName("Legend of the plot")
@@ -99,7 +102,6 @@ class RdPlot(QWidget):
             axis = self._item.getAxis(name)
             axis.setPen(pg.mkPen(tokens.grid))
             axis.setTextPen(pg.mkPen(tokens.text))
-            axis.enableAutoSIPrefix(False)
         self._hover.setColor(tokens.text)
         self._hover.fill = pg.mkBrush(QColor(tokens.raised))
         self._hover.border = pg.mkPen(tokens.border)

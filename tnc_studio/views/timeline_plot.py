@@ -168,6 +168,7 @@ class TimelinePlot(QWidget):
         item.getAxis("left").enableAutoSIPrefix(False)
         item.showAxis("right")
         item.getAxis("right").setWidth(AXIS_PX)
+        item.getAxis("right").enableAutoSIPrefix(False)
         item.getAxis("right").setStyle(showValues=row == 1)
         box.scrubbed.connect(lambda x: self._clip.go(math.floor(x + 0.5)))
         box.spanned.connect(lambda a, b: self._clip.set_span(math.floor(a + 0.5), math.floor(b + 0.5)))

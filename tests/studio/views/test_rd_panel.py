@@ -155,6 +155,19 @@ def test_mean_and_single_pictures(qtbot: QtBot, filled: MainWindow) -> None:
     assert panel.rate_choice.currentData() == "bytes"
 
 
+def test_a_change_of_theme_leaves_the_numbers_of_the_axes_alone(qtbot: QtBot, filled: MainWindow) -> None:
+    """Below 1 bpp they were once shown in thousandths after it."""
+    filled.session.lab.set_rows(rows_of("tnc", "a.png", share=0.3), "test")
+    plot = filled.rd_panel.plot
+    for theme in ("theme_light", "theme_dark"):
+        filled.actions_by_id[theme].trigger()
+        plot.grab()
+        for name in ("bottom", "left"):
+            axis = plot._item.getAxis(name)
+            assert axis.label.isVisible()
+            assert axis.autoSIPrefixScale * axis.scale == 1
+
+
 def test_bd_table_follows_reference_interpolation_and_range(qtbot: QtBot, filled: MainWindow) -> None:
     bd, lab = filled.rd_panel.bd, filled.session.lab
 
